@@ -1,0 +1,23 @@
+# Everything comes from Debian 12; nothing is downloaded at build time.
+set(BOOST_INCLUDEDIR /usr/include)
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json program_options)
+find_package(spdlog REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(libmnl REQUIRED IMPORTED_TARGET libmnl)
+
+# Asio and Beast are compiled once here instead of in every file that includes them.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/asio.cpp
+    CONTENT "#include <boost/asio/impl/src.hpp>\n")
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/beast.cpp
+    CONTENT "#include <boost/beast/src.hpp>\n")
+
+add_library(tandem_asio STATIC ${CMAKE_BINARY_DIR}/generated/asio.cpp)
+target_compile_definitions(tandem_asio PUBLIC
+    BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ERROR_CODE_HEADER_ONLY)
+target_link_libraries(tandem_asio PUBLIC Boost::headers Threads::Threads)
+target_compile_features(tandem_asio PUBLIC cxx_std_20)
+
+add_library(tandem_beast STATIC ${CMAKE_BINARY_DIR}/generated/beast.cpp)
+target_compile_definitions(tandem_beast PUBLIC BOOST_BEAST_SEPARATE_COMPILATION)
+target_link_libraries(tandem_beast PUBLIC tandem_asio)

@@ -1,0 +1,36 @@
+# Compiler settings shared by every target of the project: link tandem_options (PUBLIC or PRIVATE).
+add_library(tandem_options INTERFACE)
+target_include_directories(tandem_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(tandem_options INTERFACE _GLIBCXX_ASSERTIONS
+    TANDEM_VERSION="${PROJECT_VERSION}")
+
+set(warnings -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast -Wswitch-enum)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    list(APPEND warnings -Wduplicated-cond -Wlogical-op)
+    # With sanitizers the optimiser sees impossible null paths through library code.
+    if(NOT TANDEM_SANITIZE)
+        list(APPEND warnings -Wnull-dereference)
+    endif()
+endif()
+if(TANDEM_WERROR)
+    list(APPEND warnings -Werror)
+endif()
+target_compile_options(tandem_options INTERFACE ${warnings})
+
+# For targets with coroutines: gcc 12 reports a false mismatched new/delete in coroutine frames.
+add_library(tandem_coroutine_options INTERFACE)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(tandem_coroutine_options INTERFACE -Wno-mismatched-new-delete)
+endif()
+
+if(TANDEM_SANITIZE)
+    add_compile_options(-fsanitize=${TANDEM_SANITIZE} -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${TANDEM_SANITIZE})
+    if(TANDEM_SANITIZE MATCHES "undefined")
+        add_compile_options(-fno-sanitize-recover=all)
+    endif()
+endif()
+if(TANDEM_FUZZ)
+    # Coverage instrumentation for everything; only the fuzz targets link the driver.
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
