@@ -1,0 +1,77 @@
+// What the relay is configured to do. Plain data: filled by proxy/config, read by proxy/relay.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
+
+namespace tandem::relay {
+
+using Endpoint = boost::asio::ip::tcp::endpoint;
+using IpAddress = boost::asio::ip::address;
+using Milliseconds = std::chrono::milliseconds;
+
+enum class Algorithm : std::uint8_t { RoundRobin, WeightedRoundRobin };
+
+/// TCP_CHECK: connect from the node's own address, then close. Up when it succeeded once,
+/// down when `retries` further attempts failed too.
+struct HealthCheckConfig {
+    Milliseconds interval = std::chrono::seconds{60};
+    Milliseconds connect_timeout = std::chrono::seconds{5};
+    /// Attempts after the first failure before the upstream is marked down.
+    unsigned retries = 1;
+    Milliseconds delay_before_retry = std::chrono::seconds{1};
+    /// The first check starts at a moment drawn from zero to this.
+    Milliseconds warmup{0};
+    /// Where to connect when not the upstream's own endpoint.
+    std::optional<Endpoint> target;
+    /// True: down until the first check succeeded (keepalived's alpha).
+    bool start_down = false;
+};
+
+struct UpstreamConfig {
+    /// Shown in status and used on the command line: "address:port".
+    std::string name;
+    Endpoint endpoint;
+    /// 0..65535; zero: no new connections (drain).
+    unsigned weight = 1;
+    /// Unset: never checked, always up.
+    std::optional<HealthCheckConfig> check;
+};
+
+struct ServiceConfig {
+    /// Shown in status and used on the command line: "address:port" of the listener.
+    std::string name;
+    Endpoint listen;
+    /// Name of the vrrp_instance whose virtual address this service listens on: it accepts and
+    /// connects only while that instance is active. Empty: the address is not virtual, always on.
+    std::string instance;
+    /// Source address of upstream connections; unset: chosen by the kernel. Defaults to the listen
+    /// address for services on a virtual address; ignored when the family differs.
+    std::optional<IpAddress> source_address;
+    Algorithm algorithm = Algorithm::RoundRobin;
+    std::vector<UpstreamConfig> upstreams;
+    /// Per attempt; at the end the next upstream is tried.
+    Milliseconds connect_timeout = std::chrono::seconds{5};
+    /// Closed (RST to both) when no byte moved for this long; zero: never.
+    Milliseconds idle_timeout = std::chrono::hours{1};
+    /// After one side's FIN was passed on, the other side has this long without a byte; zero: never.
+    Milliseconds fin_timeout = std::chrono::seconds{60};
+    /// Concurrent connections of the service over all workers; accept pauses at the limit.
+    /// Zero: only the process-wide limit counts.
+    unsigned max_connections = 0;
+};
+
+struct EngineConfig {
+    std::vector<ServiceConfig> services;
+    /// Worker threads; zero: one per core.
+    unsigned workers = 0;
+    /// Process-wide bound on relayed connections; zero: derived from RLIMIT_NOFILE.
+    unsigned max_connections = 0;
+};
+
+}  // namespace tandem::relay

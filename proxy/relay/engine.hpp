@@ -1,0 +1,101 @@
+// The relay: workers, listeners and flows behind one object. Thread-safe where said.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/relay/config.hpp"
+
+namespace tandem::relay {
+
+/// Why and in which phase a flow ended; counted per service.
+struct ServiceCounters {
+    std::uint64_t accepted = 0;
+    /// Connections open now.
+    std::uint64_t active = 0;
+    /// Both directions ended with FIN.
+    std::uint64_t finished = 0;
+    std::uint64_t reset_by_client = 0;
+    std::uint64_t reset_by_upstream = 0;
+    /// Reset by us because the node stopped being active.
+    std::uint64_t reset_by_demotion = 0;
+    std::uint64_t timed_out = 0;
+    /// No upstream could be reached.
+    std::uint64_t no_upstream = 0;
+    /// Accepted while not active and reset at once.
+    std::uint64_t refused_inactive = 0;
+    /// Shortage on this node (ports, descriptors, memory): never blamed on an upstream (I6).
+    std::uint64_t local_errors = 0;
+    std::uint64_t bytes_to_upstream = 0;
+    std::uint64_t bytes_to_client = 0;
+};
+
+struct UpstreamStatus {
+    std::string name;
+    bool up = true;
+    unsigned weight = 1;
+    std::uint64_t active = 0;
+    std::uint64_t connected = 0;
+    std::uint64_t connect_failures = 0;
+    /// Last connect failure, for people; empty: none.
+    std::string last_error;
+};
+
+struct ServiceStatus {
+    std::string name;
+    std::string instance;
+    bool accepting = false;
+    ServiceCounters counters;
+    std::vector<UpstreamStatus> upstreams;
+};
+
+/// Notices for the log. Called from worker threads: must be thread-safe and must not block.
+class EngineObserver {
+  public:
+    virtual ~EngineObserver() = default;
+    /// accept() stopped for a shortage (EMFILE…) or a limit; once per episode and worker.
+    virtual void on_accept_paused(std::string_view service, std::string_view reason) = 0;
+    virtual void on_accept_resumed(std::string_view service) = 0;
+    /// No upstream accepted a connection; at most once a second per service and worker.
+    virtual void on_no_upstream(std::string_view service, std::string_view last_error) = 0;
+};
+
+/// Construct, start(), then steer. Every function may be called from any thread after start().
+class Engine {
+  public:
+    Engine(EngineConfig config, EngineObserver& observer);
+    /// Stops: resets every flow, joins the workers.
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    /// Binds every listener in every worker (IP_FREEBIND, SO_REUSEPORT) and starts the threads.
+    /// @return empty on success, else one message per listener that failed, for people.
+    std::vector<std::string> start();
+
+    /// Services of this instance accept and connect from now on.
+    void activate(const std::string& instance);
+    /// Services of this instance stop accepting; every flow of theirs is reset, connects in
+    /// progress are given up. `done(flows_reset)` runs on some worker thread when no socket that
+    /// uses the instance's addresses is left, but for connections the kernel goes on queueing
+    /// until the address is removed: purge() afterwards empties those queues silently.
+    void deactivate(const std::string& instance, std::function<void(std::uint64_t)> done);
+    /// After the address is gone: close what the kernel queued meanwhile, without a packet.
+    void purge(const std::string& instance);
+
+    /// Result of health checking. Thread-safe; reaches the workers asynchronously.
+    void set_upstream_up(const std::string& service, const std::string& upstream, bool up);
+
+    /// Consistent per service, collected from the workers' counters (relaxed atomics).
+    [[nodiscard]] std::vector<ServiceStatus> status() const;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tandem::relay

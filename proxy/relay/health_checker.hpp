@@ -1,0 +1,43 @@
+// Active health checks of every upstream, from the node's own address. Shell over the health FSM.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "proxy/relay/config.hpp"
+
+namespace tandem::relay {
+
+struct HealthChange {
+    std::string service;
+    std::string upstream;
+    bool up = false;
+    /// For people: "connection refused", "timed out after 2 s".
+    std::string reason;
+};
+
+/// Runs on the control thread's io_context; every call and callback on that thread.
+/// `virtual_addresses` are never used as the source of a check (invariant I3): when the kernel
+/// would choose one of them, the check binds to the interface's other address or is skipped with
+/// reason "no own address".
+class HealthChecker {
+  public:
+    HealthChecker(boost::asio::io_context& context, const std::vector<ServiceConfig>& services,
+                  std::vector<IpAddress> virtual_addresses,
+                  std::function<void(const HealthChange&)> on_change);
+    ~HealthChecker();
+    HealthChecker(const HealthChecker&) = delete;
+    HealthChecker& operator=(const HealthChecker&) = delete;
+    void start();
+    void stop();
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tandem::relay

@@ -1,0 +1,152 @@
+// Election of one virtual router: events in, actions out. No socket, no clock, no log.
+//
+// RFC 9568 section 6.4 (version 3) and RFC 3768 section 6.4 (version 2), with keepalived's
+// extensions that are decisions of the election: nopreempt, `state MASTER`, a lower-priority
+// advertisement answered at once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "vrrp/config.hpp"
+
+namespace tandem::vrrp {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+using Duration = std::chrono::microseconds;
+
+/// Initialize: not started or stopped. Fault: started, but a condition (link down, no source
+/// address, tracked object) forbids taking part; RFC 9568 calls both Initialize.
+enum class State : std::uint8_t { Initialize, Backup, Active, Fault };
+
+/// Why a state was entered. Names are stable: they appear in events and in `tandemctl status`.
+enum class Reason : std::uint8_t {
+    Startup,             ///< started with priority below 255
+    AddressOwner,        ///< started with priority 255
+    ActiveDown,          ///< the active node was not heard for the active down interval
+    PeerReleased,        ///< the active node said priority 0 and the skew time passed
+    HigherPriority,      ///< an advertisement with a higher priority arrived while active
+    HigherAddress,       ///< same priority, higher source address, while active
+    Shutdown,            ///< ordered to stop
+    Failover,            ///< ordered to give the addresses to the peer
+    Stalled,             ///< this process did not run for longer than the active down interval
+    Fault,               ///< a fault condition appeared
+    FaultCleared,        ///< the last fault condition went away
+    AcquireFailed,       ///< the kernel refused the addresses
+    TakeBack,            ///< a failover that no peer answered was undone
+};
+
+std::string_view to_string(State state);
+std::string_view to_string(Reason reason);
+
+/// An advertisement that passed packet validation (length, TTL, checksum, version, VRID,
+/// authentication) and did not come from this node.
+struct ReceivedAdvertisement {
+    std::uint8_t priority = 0;
+    /// Source address of the IP header; compared as unsigned in network order on equal priority.
+    IpAddress source;
+    /// The sender's interval (version 3 learns it; version 2 requires it to be equal to ours).
+    Duration interval{};
+};
+
+// Actions. Execute them in the order returned.
+
+/// Send one advertisement now with this priority.
+struct SendAdvertisement {
+    std::uint8_t priority = 0;
+    friend bool operator==(const SendAdvertisement&, const SendAdvertisement&) = default;
+};
+/// Put the virtual addresses on the interface and announce them (gratuitous ARP / NA).
+/// Result event: on_addresses_acquired.
+struct AcquireAddresses {
+    friend bool operator==(const AcquireAddresses&, const AcquireAddresses&) = default;
+};
+/// Reset every connection of the addresses, then take the addresses off the interface.
+/// Result event: on_addresses_released, always, also when removal failed (the lease then ends it).
+struct ReleaseAddresses {
+    friend bool operator==(const ReleaseAddresses&, const ReleaseAddresses&) = default;
+};
+/// Announce the addresses again: somebody else may just have claimed them.
+struct AnnounceAddresses {
+    friend bool operator==(const AnnounceAddresses&, const AnnounceAddresses&) = default;
+};
+/// The state changed; for logs, scripts and status.
+struct StateChanged {
+    State from{};
+    State to{};
+    Reason reason{};
+    friend bool operator==(const StateChanged&, const StateChanged&) = default;
+};
+
+using Action = std::variant<SendAdvertisement, AcquireAddresses, ReleaseAddresses,
+                            AnnounceAddresses, StateChanged>;
+using Actions = std::vector<Action>;
+
+/// Election of one virtual router.
+///
+/// Drive it: call on_*() with the monotonic time, execute the returned actions in order, then
+/// sleep until next_deadline() and call on_deadline(). Any event is legal in any state; early,
+/// late and repeated deadlines are harmless. Not thread-safe. Throws only std::bad_alloc.
+///
+/// Giving up gracefully is two steps, so that priority 0 is said only when this node no longer
+/// answers (invariant I1): the elector returns ReleaseAddresses, stays Active and goes on
+/// advertising, and leaves Active when on_addresses_released() arrives.
+/// Giving way to a better claim (HigherPriority, HigherAddress), a stall and a fault are one step:
+/// the state changes first, ReleaseAddresses follows.
+class Elector {
+  public:
+    /// @pre config is validated by proxy/config: ranges as in InstanceConfig.
+    explicit Elector(const InstanceConfig& config);
+
+    /// Initialize → Active (priority 255), Backup, or Fault when a fault condition is set.
+    Actions on_startup(TimePoint now);
+    /// Graceful stop. Ends in Initialize; from Active after on_addresses_released(), with
+    /// priority 0 sent last.
+    Actions on_shutdown(TimePoint now);
+    Actions on_advertisement(const ReceivedAdvertisement& advert, TimePoint now);
+    Actions on_deadline(TimePoint now);
+
+    Actions on_addresses_acquired(bool ok, TimePoint now);
+    Actions on_addresses_released(TimePoint now);
+
+    /// A condition that forbids taking part (true) or the end of the last one (false). The caller
+    /// counts conditions; repeating the current value is a no-op.
+    Actions on_fault(bool faulty, TimePoint now);
+
+    /// Own address changed (tie-break only).
+    void set_source_address(const IpAddress& address);
+
+    /// Operator's failover: give the addresses to the peer and hold: no preemption until `resume`,
+    /// `hold_until` (nullopt: no end), or until the peer is not heard for the active down interval.
+    /// Legal in any state; when not Active it only sets the hold.
+    Actions on_failover(std::optional<TimePoint> hold_until, TimePoint now);
+    /// Ends a hold; normal election again.
+    Actions on_resume(TimePoint now);
+    /// Undo a failover that no peer answered: Backup → Active at once, hold ended. No-op in other
+    /// states.
+    Actions on_take_back(TimePoint now);
+
+    /// When on_deadline() must run next; nullopt when nothing is pending.
+    [[nodiscard]] std::optional<TimePoint> next_deadline() const;
+
+    [[nodiscard]] State state() const;
+    /// True between ReleaseAddresses and on_addresses_released() of a graceful give-up.
+    [[nodiscard]] bool releasing() const;
+    [[nodiscard]] bool holding() const;
+    /// nullopt when not holding or when the hold has no end.
+    [[nodiscard]] std::optional<TimePoint> hold_until() const;
+    [[nodiscard]] Duration active_down_interval() const;
+    [[nodiscard]] Duration skew_time() const;
+    /// Last advertisement of another node that was accepted; priority and source of the peer.
+    [[nodiscard]] const std::optional<ReceivedAdvertisement>& last_peer() const;
+    [[nodiscard]] std::optional<TimePoint> last_peer_heard() const;
+
+  private:
+    // Owned by the implementation.
+};
+
+}  // namespace tandem::vrrp
