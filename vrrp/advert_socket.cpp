@@ -1,0 +1,1 @@
+// advert_socket
