@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace tandem::vrrp {
 
@@ -155,9 +154,8 @@ std::optional<Discard> check_addressing(const Datagram& datagram, const Instance
         return Discard::Destination;
     }
     const IpAddress source = without_zone(datagram.source);
-    const bool known = std::ranges::any_of(config.unicast_peers, [&](const IpAddress& peer) {
-        return without_zone(peer) == source;
-    });
+    const bool known = std::ranges::any_of(
+        config.unicast_peers, [&](const IpAddress& peer) { return without_zone(peer) == source; });
     return known ? std::nullopt : std::optional{Discard::UnknownPeer};
 }
 
@@ -312,8 +310,8 @@ std::vector<std::uint8_t> encode(const InstanceConfig& config, std::uint8_t prio
     const std::vector<std::uint8_t> list = address_list(config);
     std::vector<std::uint8_t> message(kHeaderSize);
     message.reserve(kHeaderSize + list.size() + kPasswordSize);
-    message[0] = static_cast<std::uint8_t>(static_cast<unsigned>(config.version) << 4U |
-                                           kTypeAdvertisement);
+    message[0] =
+        static_cast<std::uint8_t>(static_cast<unsigned>(config.version) << 4U | kTypeAdvertisement);
     message[1] = config.virtual_router_id;
     message[2] = priority;
     message[3] = static_cast<std::uint8_t>(list.size() / address_size(config.family));
@@ -329,8 +327,8 @@ std::vector<std::uint8_t> encode(const InstanceConfig& config, std::uint8_t prio
         const auto centiseconds =
             std::chrono::duration_cast<Centiseconds>(config.advertisement_interval);
         write_u16(message, 4,
-                  static_cast<std::uint16_t>(std::clamp<std::int64_t>(
-                      centiseconds.count(), 1, kMaxIntervalCentiseconds)));
+                  static_cast<std::uint16_t>(
+                      std::clamp<std::int64_t>(centiseconds.count(), 1, kMaxIntervalCentiseconds)));
     }
     std::uint32_t sum = add_words(message);
     if (!version2 &&

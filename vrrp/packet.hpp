@@ -28,6 +28,9 @@
 //    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 #pragma once
 
+#include "vrrp/config.hpp"
+#include "vrrp/elector.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,9 +38,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "vrrp/config.hpp"
-#include "vrrp/elector.hpp"
 
 namespace tandem::vrrp {
 
