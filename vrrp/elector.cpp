@@ -405,7 +405,7 @@ void Elector::hear_as_active(const ReceivedAdvertisement& advert, TimePoint now,
 }
 
 void Elector::backup_timer_fired(TimePoint now, Actions& actions) {
-    const bool late = now - *timer_ > own_interval_ / 2;
+    const bool late = now - *timer_ > active_interval_ / 2;
     if (late && !listened_again_) {
         listened_again_ = true;
         timer_ = now + active_interval_ + skew_time();
