@@ -278,9 +278,9 @@ void Router::Impl::open_socket() {
         raise([this](TimePoint now) { return elector.on_fault(true, now); });
         reopen_timer.expires_after(kReopenInterval);
         reopen_timer.async_wait([weak = weak_from_this()](error_code aborted) {
-            const auto self = weak.lock();
-            if (self && !aborted && self->interface_index != 0 && !self->socket.is_open()) {
-                self->open_socket();
+            const auto impl = weak.lock();
+            if (impl && !aborted && impl->interface_index != 0 && !impl->socket.is_open()) {
+                impl->open_socket();
             }
         });
         return;
