@@ -291,6 +291,21 @@ TEST_F(RouterTest, WaitingAdvertisementsAreReadBeforeTheDeadlineIsActedOn) {
     EXPECT_GT(*b->elector().next_deadline(), *deadline + 20ms);
 }
 
+TEST_F(RouterTest, PeerWithTheOtherChecksumFormOrAddressesIsHeardAndCounted) {
+    auto b = start_router(b_, 100, environment_b_);
+    mode_.checksum_form = ChecksumForm::MessageOnly;
+    InstanceConfig config = make_config(a_, 255);
+    config.addresses = {boost::asio::ip::make_address("198.51.100.200")};
+    Router a{context_, config, environment_a_};
+    make_usable(a, a_);
+    a.start();
+    ASSERT_TRUE(wait_for([&] { return b->counters().adverts_received >= 2; }));
+    EXPECT_EQ(b->elector().state(), State::Backup);
+    EXPECT_EQ(b->counters().checksum_form_mismatches, b->counters().adverts_received);
+    EXPECT_EQ(b->counters().address_list_mismatches, b->counters().adverts_received);
+    EXPECT_EQ(b->counters().discarded, 0U);
+}
+
 /// A plain raw socket on one end, to send what AdvertSocket would not and to see the IP header.
 class RawSocket {
   public:
