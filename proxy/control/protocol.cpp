@@ -11,6 +11,7 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 #include <boost/system/error_code.hpp>
 
 namespace tandem::control {
@@ -322,6 +323,53 @@ constexpr std::array kResources{
     Resource{"/v1/check", "POST", parse_check},
 };
 
+json::value optional_milliseconds(const std::optional<milliseconds>& duration) {
+    return duration ? json::value(duration->count()) : json::value(nullptr);
+}
+
+std::string_view direction_name(FailoverRequest::Direction direction) {
+    switch (direction) {
+        case FailoverRequest::Direction::Switch:
+            return "switch";
+        case FailoverRequest::Direction::ToPeer:
+            return "to-peer";
+        case FailoverRequest::Direction::Here:
+            return "here";
+    }
+    return "switch";
+}
+
+Request request_of(const StatusCommand&) {
+    return {"GET", "/v1/status", {}};
+}
+Request request_of(const VersionCommand&) {
+    return {"GET", "/v1/version", {}};
+}
+Request request_of(const CheckCommand& command) {
+    return {"POST", "/v1/check", json::serialize(json::object{{"path", command.path}})};
+}
+Request request_of(const ResumeCommand& command) {
+    const json::object body{{"instances", json::value_from(command.instances)}};
+    return {"POST", "/v1/resume", json::serialize(body)};
+}
+Request request_of(const FailoverRequest& request) {
+    const json::object body{{"instances", json::value_from(request.instances)},
+                            {"direction", direction_name(request.direction)},
+                            {"dry_run", request.dry_run},
+                            {"force", request.force},
+                            {"no_handover", request.no_handover},
+                            {"timeout_ms", optional_milliseconds(request.timeout)},
+                            {"hold_for_ms", optional_milliseconds(request.hold_for)}};
+    return {"POST", "/v1/failover", json::serialize(body)};
+}
+Request request_of(const EventsCommand& command) {
+    std::string target = "/v1/events?after=" + std::to_string(command.query.after_sequence);
+    if (command.query.since) {
+        target += "&since=" + format_rfc3339(*command.query.since);
+    }
+    return {"GET", target + (command.follow ? "&follow=1" : ""), {}};
+}
+
 std::string first_line(const std::string& text) {
     return text.substr(0, text.find('\n'));
 }
@@ -350,6 +398,10 @@ std::variant<Command, Response> parse_request(std::string_view method, std::stri
         return resource.parse(method == "GET" ? query : body);
     }
     return make_error(404, ExitCode::Usage, "no resource " + quoted(path) + "; there are " + known);
+}
+
+Request to_request(const Command& command) {
+    return std::visit([](const auto& value) { return request_of(value); }, command);
 }
 
 unsigned http_status(ExitCode code) {

@@ -54,6 +54,14 @@ struct Response {
 std::variant<Command, Response> parse_request(std::string_view method, std::string_view target,
                                               std::string_view body);
 
+/// A request as the client sends it; parse_request() of it gives `command` back, caller excepted.
+struct Request {
+    std::string method;
+    std::string target;
+    std::string body;
+};
+Request to_request(const Command& command);
+
 /// 200 done and degraded, 400 usage, 409 refused and rolled back, 504 timed out and unknown,
 /// otherwise 500.
 unsigned http_status(ExitCode code);
