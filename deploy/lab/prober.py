@@ -73,6 +73,8 @@ class Prober:
 
     def __init__(self, namespace, address, port, log_path, interval=0.004, timeout=0.25):
         self.log_path = log_path
+        if os.path.exists(log_path):
+            os.unlink(log_path)  # of an earlier prober; its lines are not ours
         self._process = Process(namespace, [
             PYTHON, "-m", "lab.prober", "--address", address, "--port", port, "--log", log_path,
             "--interval", interval, "--timeout", timeout,
