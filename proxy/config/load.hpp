@@ -2,12 +2,12 @@
 // problem reported in one run. Reads files, decides nothing about the running node.
 #pragma once
 
+#include "proxy/config/model.hpp"
+
 #include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
-
-#include "proxy/config/model.hpp"
 
 namespace tandem::config {
 
@@ -30,6 +30,10 @@ struct Diagnostic {
 
 /// `file:line:column: severity: text (advice)`
 std::string to_string(const Diagnostic& diagnostic);
+
+/// JSON array of objects with file, line, column, severity, text and advice. Bytes that are not
+/// UTF-8 become U+FFFD.
+std::string to_json(const std::vector<Diagnostic>& diagnostics);
 
 struct LoadOptions {
     std::string path;

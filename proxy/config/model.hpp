@@ -1,15 +1,15 @@
 // The validated configuration: what the daemon runs. Plain data, produced by load().
 #pragma once
 
+#include "netlink/config.hpp"
+#include "proxy/relay/config.hpp"
+#include "vrrp/config.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "netlink/config.hpp"
-#include "proxy/relay/config.hpp"
-#include "vrrp/config.hpp"
 
 namespace tandem::config {
 

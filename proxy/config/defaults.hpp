@@ -1,0 +1,36 @@
+// Every default that is not already in the configuration structs, in one place. keepalived's
+// values unless marked as ours.
+#pragma once
+
+#include "vrrp/config.hpp"
+
+#include <chrono>
+
+namespace tandem::config {
+
+inline constexpr std::chrono::milliseconds kDelayLoop = std::chrono::seconds{60};
+inline constexpr unsigned kCheckRetries = 1;
+inline constexpr std::chrono::milliseconds kDelayBeforeRetry = std::chrono::seconds{1};
+/// HTTP_GET and SSL_GET wait longer by default.
+inline constexpr std::chrono::milliseconds kHttpDelayBeforeRetry = std::chrono::seconds{3};
+inline constexpr std::chrono::milliseconds kCheckConnectTimeout = std::chrono::seconds{5};
+inline constexpr unsigned kRealServerWeight = 1;
+/// A node that starts with `state MASTER` and no priority owns the addresses.
+inline constexpr std::uint8_t kMasterStatePriority = vrrp::kOwnerPriority;
+
+/// How long a backup waits before it takes over (RFC 9568 section 6.1, RFC 3768 section 6.1).
+constexpr std::chrono::microseconds active_down_interval(const vrrp::InstanceConfig& instance) {
+    const std::chrono::microseconds interval = instance.advertisement_interval;
+    const std::chrono::microseconds base =
+        instance.version == vrrp::Version::V3 ? interval : std::chrono::seconds{1};
+    return interval * instance.down_timer_adverts + base * (256 - instance.priority) / 256;
+}
+
+/// Ours: a dead node's address is gone before or soon after its peer takes over. Whole seconds
+/// because the kernel counts address lifetimes in seconds.
+constexpr std::chrono::seconds default_lease(const vrrp::InstanceConfig& instance) {
+    const auto whole = std::chrono::floor<std::chrono::seconds>(active_down_interval(instance));
+    return whole < std::chrono::seconds{1} ? std::chrono::seconds{1} : whole;
+}
+
+}  // namespace tandem::config

@@ -1,0 +1,178 @@
+#include "proxy/config/diagnostic.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace tandem::config {
+namespace {
+
+std::string_view name(Severity severity) {
+    switch (severity) {
+        case Severity::Note:
+            return "note";
+        case Severity::Warning:
+            return "warning";
+        case Severity::Error:
+            return "error";
+        case Severity::Security:
+            return "security";
+        case Severity::Fatal:
+            return "fatal";
+    }
+    return "unknown";
+}
+
+/// Control bytes of the file must not reach a terminal or a log.
+std::string printable(const std::string& text) {
+    constexpr std::size_t kLongest = 400;
+    std::string result;
+    for (const char c : text.substr(0, kLongest)) {
+        const auto byte = static_cast<unsigned char>(c);
+        result += (byte < 0x20 || byte == 0x7f) ? '?' : c;
+    }
+    if (text.size() > kLongest) {
+        result += "...";
+    }
+    return result;
+}
+
+/// Length of the well-formed UTF-8 sequence at `at`; zero: not UTF-8.
+std::size_t utf8_length(std::string_view text, std::size_t at) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char first = byte(at);
+    if (first < 0x80) {
+        return 1;
+    }
+    const std::size_t length = first >= 0xf0 && first <= 0xf4   ? 4
+                               : first >= 0xe0 && first <= 0xef ? 3
+                               : first >= 0xc2 && first <= 0xdf ? 2
+                                                                : 0;
+    if (length == 0 || at + length > text.size()) {
+        return 0;
+    }
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(at + i) & 0xc0U) != 0x80) {
+            return 0;
+        }
+    }
+    // Overlong forms, surrogates and values beyond U+10FFFF are not UTF-8 either.
+    const unsigned char second = byte(at + 1);
+    const bool bad = (first == 0xe0 && second < 0xa0) || (first == 0xed && second >= 0xa0) ||
+                     (first == 0xf0 && second < 0x90) || (first == 0xf4 && second >= 0x90);
+    return bad ? 0 : length;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    out += '"';
+    for (std::size_t i = 0; i < text.size();) {
+        const std::size_t length = utf8_length(text, i);
+        const auto byte = static_cast<unsigned char>(text[i]);
+        if (length == 0) {
+            out += "\\ufffd";
+        } else if (text[i] == '"' || text[i] == '\\') {
+            out += '\\';
+            out += text[i];
+        } else if (byte < 0x20) {
+            out += "\\u00";
+            out += kHex[byte >> 4U];
+            out += kHex[byte & 0xfU];
+        } else {
+            out += text.substr(i, length);
+        }
+        i += std::max<std::size_t>(length, 1);
+    }
+    out += '"';
+}
+
+}  // namespace
+
+std::uint32_t Reporter::add_file(std::string path) {
+    files_.push_back(std::move(path));
+    return static_cast<std::uint32_t>(files_.size());
+}
+
+void Reporter::note(Position at, std::string text, std::string advice) {
+    add(at, Severity::Note, std::move(text), std::move(advice));
+}
+
+void Reporter::warning(Position at, std::string text, std::string advice) {
+    add(at, Severity::Warning, std::move(text), std::move(advice));
+}
+
+void Reporter::error(Position at, std::string text, std::string advice) {
+    add(at, Severity::Error, std::move(text), std::move(advice));
+}
+
+void Reporter::fatal(Position at, std::string text, std::string advice) {
+    add(at, Severity::Fatal, std::move(text), std::move(advice));
+}
+
+void Reporter::add(Position at, Severity severity, std::string text, std::string advice) {
+    if (entries_.size() >= kMaxDiagnostics && severity <= most_severe_) {
+        ++suppressed_;
+        return;
+    }
+    most_severe_ = std::max(most_severe_, severity);
+    entries_.push_back({at, severity, printable(text), printable(advice)});
+}
+
+std::vector<Diagnostic> Reporter::take() {
+    std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+        return std::tuple(a.at.file == 0, a.at.file, a.at.line, a.at.column) <
+               std::tuple(b.at.file == 0, b.at.file, b.at.line, b.at.column);
+    });
+    std::vector<Diagnostic> result;
+    result.reserve(entries_.size() + 1);
+    for (Entry& entry : entries_) {
+        const std::string path = entry.at.file == 0 ? std::string() : files_.at(entry.at.file - 1);
+        result.push_back({path, entry.at.line, entry.at.column, entry.severity,
+                          std::move(entry.text), std::move(entry.advice)});
+    }
+    if (suppressed_ > 0) {
+        result.push_back({"", 0, 0, Severity::Note,
+                          std::to_string(suppressed_) + " more problems are not shown", ""});
+    }
+    *this = Reporter();
+    return result;
+}
+
+std::string to_string(const Diagnostic& diagnostic) {
+    std::string result = diagnostic.file;
+    if (diagnostic.line != 0) {
+        result += ':' + std::to_string(diagnostic.line) + ':' + std::to_string(diagnostic.column);
+    }
+    if (!result.empty()) {
+        result += ": ";
+    }
+    result += name(diagnostic.severity);
+    result += ": " + diagnostic.text;
+    if (!diagnostic.advice.empty()) {
+        result += " (" + diagnostic.advice + ')';
+    }
+    return result;
+}
+
+std::string to_json(const std::vector<Diagnostic>& diagnostics) {
+    std::string out = "[";
+    for (const Diagnostic& diagnostic : diagnostics) {
+        out += out.size() == 1 ? "\n  {\"file\": " : ",\n  {\"file\": ";
+        append_json_string(out, diagnostic.file);
+        out += ", \"line\": " + std::to_string(diagnostic.line);
+        out += ", \"column\": " + std::to_string(diagnostic.column);
+        out += ", \"severity\": ";
+        append_json_string(out, name(diagnostic.severity));
+        out += ", \"text\": ";
+        append_json_string(out, diagnostic.text);
+        out += ", \"advice\": ";
+        append_json_string(out, diagnostic.advice);
+        out += '}';
+    }
+    out += diagnostics.empty() ? "]\n" : "\n]\n";
+    return out;
+}
+
+}  // namespace tandem::config

@@ -1,0 +1,55 @@
+// Positions in the configuration and the collector of everything that is wrong with it.
+#pragma once
+
+#include "proxy/config/load.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tandem::config {
+
+/// Place of a character in a physical file. `file` is a number given by Reporter::add_file; zero:
+/// no place (a fact about the whole configuration). Line and column count from 1, in bytes.
+struct Position {
+    std::uint32_t file = 0;
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+};
+
+/// Collects diagnostics in the order of reporting. Bounded: after kMaxDiagnostics only a more
+/// severe kind than any before is still recorded, so the exit code stays true.
+class Reporter {
+  public:
+    static constexpr std::size_t kMaxDiagnostics = 1000;
+
+    /// Number to use in Position::file for this path.
+    std::uint32_t add_file(std::string path);
+
+    void note(Position at, std::string text, std::string advice = {});
+    void warning(Position at, std::string text, std::string advice = {});
+    void error(Position at, std::string text, std::string advice = {});
+    void fatal(Position at, std::string text, std::string advice = {});
+
+    /// Everything reported, ordered by file (in order of reading), line and column; diagnostics
+    /// without a position come last. Leaves the reporter empty.
+    std::vector<Diagnostic> take();
+
+  private:
+    struct Entry {
+        Position at;
+        Severity severity{};
+        std::string text;
+        std::string advice;
+    };
+
+    void add(Position at, Severity severity, std::string text, std::string advice);
+
+    std::vector<std::string> files_;
+    std::vector<Entry> entries_;
+    Severity most_severe_ = Severity::Note;
+    std::size_t suppressed_ = 0;
+};
+
+}  // namespace tandem::config

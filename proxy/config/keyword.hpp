@@ -1,0 +1,149 @@
+// Keyword tables: what each block may contain, how values are checked, what happens with them.
+#pragma once
+
+#include "proxy/config/syntax.hpp"
+#include "proxy/config/value.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tandem::config {
+
+/// What the first word after a keyword must be.
+enum class Kind : std::uint8_t {
+    Flag,      ///< nothing; words are ignored as keepalived does
+    Boolean,   ///< nothing (true) or on/off/true/false/yes/no
+    Integer,   ///< decimal within the range
+    Duration,  ///< decimal seconds within the range (which is in microseconds)
+    Word,      ///< one word
+    Address,   ///< numeric address
+    Script,    ///< command with shell quoting
+    Block,     ///< { ... }; words in front are allowed
+    Any,       ///< not looked at
+};
+
+struct ValueSpec {
+    Kind kind = Kind::Any;
+    std::int64_t least = 0;
+    std::int64_t most = 0;
+};
+
+constexpr ValueSpec flag() {
+    return {Kind::Flag};
+}
+constexpr ValueSpec boolean() {
+    return {Kind::Boolean};
+}
+constexpr ValueSpec word() {
+    return {Kind::Word};
+}
+constexpr ValueSpec address() {
+    return {Kind::Address};
+}
+constexpr ValueSpec script() {
+    return {Kind::Script};
+}
+constexpr ValueSpec block() {
+    return {Kind::Block};
+}
+constexpr ValueSpec integer(std::int64_t least, std::int64_t most) {
+    return {Kind::Integer, least, most};
+}
+constexpr ValueSpec duration(std::chrono::microseconds least, std::chrono::microseconds most) {
+    return {Kind::Duration, least.count(), most.count()};
+}
+
+/// A checked value; the member that belongs to the kind is set.
+struct Value {
+    const Statement& statement;
+    Reporter& reporter;
+    std::int64_t integer = 0;
+    std::chrono::microseconds duration{0};
+    bool flag = true;
+    std::string word;
+    IpAddress address;
+    /// Of the first word, or of the keyword when there is none.
+    Position at;
+
+    [[nodiscard]] std::chrono::milliseconds milliseconds() const;
+};
+
+/// A keyword that has an effect on a `Target`.
+template <class Target>
+struct Keyword {
+    std::string_view name;
+    ValueSpec value;
+    void (*apply)(Target&, const Value&);
+};
+
+/// How keywords of keepalived that have no effect are treated.
+enum class Treatment : std::uint8_t { Note, Warning, Error };
+
+/// Keywords without an effect that share what is said about them.
+struct Unused {
+    Treatment treatment{};
+    /// Follows "'keyword' ".
+    std::string_view text;
+    std::string_view advice;
+    /// Separated by single spaces.
+    std::string_view names;
+};
+
+/// Checks the words of a statement against the kind; reports and gives false when they are wrong.
+bool read_value(const ValueSpec& spec, Value& value);
+
+/// True when the keyword is one of `unused`; says what happens instead.
+bool report_unused(const Statement& statement, const Unused* unused, std::size_t count,
+                   Reporter& reporter);
+
+/// Reports an unknown keyword with the nearest of `known`.
+void report_unknown(const Statement& statement, std::string_view context,
+                    const std::vector<std::string_view>& known, Reporter& reporter);
+
+/// The name nearest to `word` by edit distance; empty when none is near.
+std::string_view nearest(std::string_view word, const std::vector<std::string_view>& names);
+
+/// Appends the names of an Unused list.
+void collect_names(std::string_view names, std::vector<std::string_view>& out);
+
+/// Reads the statements of one block into `target`. `context` names the block in messages.
+template <class Target, std::size_t N, std::size_t M>
+void read_block(Target& target, const std::vector<Statement>& statements, std::string_view context,
+                const Keyword<Target> (&keywords)[N], const Unused (&unused)[M],
+                Reporter& reporter) {
+    for (const Statement& statement : statements) {
+        if (statement.ignored) {
+            continue;
+        }
+        const Keyword<Target>* found = nullptr;
+        for (const Keyword<Target>& keyword : keywords) {
+            if (keyword.name == statement.keyword.text) {
+                found = &keyword;
+                break;
+            }
+        }
+        if (found != nullptr) {
+            Value value{statement, reporter, 0, {}, true, {}, {}, {}};
+            if (read_value(found->value, value)) {
+                found->apply(target, value);
+            }
+        } else if (!report_unused(statement, unused, M, reporter)) {
+            std::vector<std::string_view> known;
+            for (const Keyword<Target>& keyword : keywords) {
+                known.push_back(keyword.name);
+            }
+            for (const Unused& entry : unused) {
+                collect_names(entry.names, known);
+            }
+            report_unknown(statement, context, known, reporter);
+        }
+    }
+}
+
+}  // namespace tandem::config

@@ -1,0 +1,116 @@
+#include "proxy/config/draft.hpp"
+#include "proxy/config/keyword.hpp"
+
+namespace tandem::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kMostConnections = 10'000'000;
+
+constexpr Keyword<GlobalDraft> kKeywords[] = {
+    {"router_id", word(), [](GlobalDraft& g, const Value& v) { g.settings.router_id = v.word; }},
+    {"workers", integer(0, 1024),
+     [](GlobalDraft& g, const Value& v) { g.settings.workers = static_cast<unsigned>(v.integer); }},
+    {"max_connections", integer(0, kMostConnections),
+     [](GlobalDraft& g, const Value& v) {
+         g.settings.max_connections = static_cast<unsigned>(v.integer);
+     }},
+    {"vrrp_rt_priority", integer(1, 99),
+     [](GlobalDraft& g, const Value& v) {
+         g.settings.realtime_priority = static_cast<unsigned>(v.integer);
+     }},
+    {"vrrp_version", integer(2, 3),
+     [](GlobalDraft& g, const Value& v) {
+         g.version = v.integer == 2 ? vrrp::Version::V2 : vrrp::Version::V3;
+     }},
+    {"vrrp_garp_master_delay", duration(0s, 24h),
+     [](GlobalDraft& g, const Value& v) { g.announce.delay = v.milliseconds(); }},
+    {"vrrp_garp_master_repeat", integer(1, 1000),
+     [](GlobalDraft& g, const Value& v) { g.announce.repeat = static_cast<unsigned>(v.integer); }},
+    {"vrrp_garp_master_refresh", duration(0s, 24h),
+     [](GlobalDraft& g, const Value& v) { g.announce.refresh = v.milliseconds(); }},
+    {"vrrp_garp_master_refresh_repeat", integer(1, 1000),
+     [](GlobalDraft& g, const Value& v) {
+         g.announce.refresh_repeat = static_cast<unsigned>(v.integer);
+     }},
+    {"vrrp_min_garp", boolean(),
+     [](GlobalDraft& g, const Value& v) { g.single_announcement = v.flag; }},
+    {"vrrp_down_timer_adverts", integer(1, 100),
+     [](GlobalDraft& g, const Value& v) {
+         g.down_timer_adverts = static_cast<unsigned>(v.integer);
+     }},
+    {"v3_checksum_as_v2", boolean(),
+     [](GlobalDraft& g, const Value& v) { g.message_only_checksum = v.flag; }},
+    {"script_user", word(), [](GlobalDraft& g, const Value& v) { g.script_user = v.word; }},
+};
+
+constexpr Unused kUnused[] = {
+    {Treatment::Note,
+     "is accepted: accept mode stays on, because a proxy must answer on its "
+     "virtual address; only the protocol checks are meant",
+     "", "vrrp_strict"},
+    {Treatment::Note, "has no effect: tandem sends no mail in this version", "",
+     "notification_email notification_email_from smtp_server smtp_connect_timeout smtp_helo_name "
+     "smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails"},
+    {Treatment::Note, "has no effect: tandem runs no scripts in this version", "",
+     "enable_script_security set_supplementary_groups use_symlink_paths notify_fifo "
+     "notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script lvs_notify_fifo "
+     "lvs_notify_fifo_script startup_script startup_script_timeout shutdown_script "
+     "shutdown_script_timeout vrrp_notify_priority_changes fifo_write_vrrp_states_on_reload "
+     "rs_init_notifies"},
+    {Treatment::Note, "has no effect: the address list of every advertisement is checked", "",
+     "vrrp_skip_check_adv_addr"},
+    {Treatment::Note, "has no effect: announcements are not spaced out", "",
+     "vrrp_garp_interval vrrp_gna_interval"},
+    {Treatment::Note, "has no effect in this version", "",
+     "vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat vrrp_garp_extra_if "
+     "vrrp_higher_prio_send_advert vrrp_lower_prio_no_advert vrrp_check_unicast_src "
+     "vrrp_startup_delay vrrp_delay_after_boot vrrp_owner_ignore_adverts log_unknown_vrids "
+     "default_interface max_auto_priority min_auto_priority_delay vrrp_priority "
+     "vrrp_rlimit_rttime vrrp_rlimit_rtime vrrp_no_swap vrrp_cpu_affinity checker_priority "
+     "checker_rt_priority checker_rlimit_rttime checker_rlimit_rtime checker_no_swap "
+     "checker_cpu_affinity reload_repeat reload_file reload_time_file checker_log_all_failures "
+     "vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier umask random_seed "
+     "state_dump_file stats_dump_file json_dump_file state_dump_file_location "
+     "stats_dump_file_location json_dump_file_location json_version data_use_instance "
+     "config_save_dir tmp_config_directory config_copy_directory"},
+    {Treatment::Warning, "has no effect: advertisements use the standard group in this version", "",
+     "vrrp_mcast_group4 vrrp_mcast_group6"},
+    {Treatment::Note,
+     "is not needed: missing interfaces are waited for and every reload checks "
+     "the configuration first",
+     "", "dynamic_interfaces reload_check_config"},
+    {Treatment::Note,
+     "has no effect: only includer, includem, includew, includeb and includea are "
+     "strict",
+     "", "include_check"},
+    {Treatment::Note, "has no effect: connections are relayed in user space, IPVS is not used", "",
+     "lvs_sync_daemon lvs_timeouts lvs_flush lvs_flush_on_stop lvs_flush_onstop lvs_id "
+     "nftables_ipvs nftables_ipvs_start_fwmark lvs_process_name lvs_netlink_cmd_rcv_bufs "
+     "lvs_netlink_cmd_rcv_bufs_force lvs_netlink_monitor_rcv_bufs "
+     "lvs_netlink_monitor_rcv_bufs_force"},
+    {Treatment::Note, "has no effect: no firewall rules are installed", "",
+     "vrrp_iptables iptables vrrp_ipsets ipsets nftables nftables_priority nftables_counters "
+     "nftables_ifindex disable_local_igmp"},
+    {Treatment::Note, "has no effect: tandem has no SNMP and no D-Bus interface", "",
+     "snmp_socket enable_traps enable_snmp_vrrp enable_snmp_rfc enable_snmp_rfcv2 "
+     "enable_snmp_rfcv3 enable_snmp_keepalived enable_snmp_checker snmp_rs_stats_update_interval "
+     "snmp_vs_stats_update_interval snmp_interval enable_dbus dbus_service_name "
+     "dbus_no_interface_name"},
+    {Treatment::Note, "has no effect: tandem has no such process, interface or buffer", "",
+     "bfd_priority bfd_rt_priority bfd_rlimit_rttime bfd_rlimit_rtime bfd_no_swap "
+     "bfd_cpu_affinity process_names process_name vrrp_process_name checker_process_name "
+     "bfd_process_name vmac_prefix vmac_addr_prefix vrrp_netlink_cmd_rcv_bufs "
+     "vrrp_netlink_cmd_rcv_bufs_force vrrp_netlink_monitor_rcv_bufs "
+     "vrrp_netlink_monitor_rcv_bufs_force process_monitor_rcv_bufs "
+     "process_monitor_rcv_bufs_force iproute_usr_dir iproute_etc_dir linkbeat_use_polling"},
+};
+
+}  // namespace
+
+void read_global(GlobalDraft& draft, const std::vector<Statement>& block, Reporter& reporter) {
+    read_block(draft, block, "in global_defs", kKeywords, kUnused, reporter);
+}
+
+}  // namespace tandem::config

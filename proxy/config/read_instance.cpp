@@ -1,0 +1,249 @@
+#include "proxy/config/draft.hpp"
+#include "proxy/config/keyword.hpp"
+
+#include <utility>
+
+namespace tandem::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+void read_state(InstanceDraft& instance, const Value& value) {
+    if (value.word == "MASTER") {
+        instance.master = true;
+        instance.state_at = value.at;
+    } else if (value.word != "BACKUP") {
+        value.reporter.error(value.at, "unknown state '" + value.word + "'; BACKUP is used",
+                             "allowed: MASTER, BACKUP in capital letters");
+    }
+}
+
+void read_priority(InstanceDraft& instance, const Value& value) {
+    const auto priority = parse_integer(value.word);
+    const bool valid = priority && *priority >= 1 && *priority <= vrrp::kOwnerPriority;
+    if (!valid) {
+        value.reporter.error(value.at,
+                             "priority '" + value.word + "' is not possible; " +
+                                 std::to_string(vrrp::kDefaultPriority) + " is used",
+                             "allowed: 1 to 255; 255 only for the owner of the addresses");
+    }
+    instance.priority = valid ? static_cast<std::uint8_t>(*priority) : vrrp::kDefaultPriority;
+}
+
+void read_authentication(InstanceDraft& instance, const Value& value) {
+    constexpr Keyword<InstanceDraft> kKeywords[] = {
+        {"auth_type", word(),
+         [](InstanceDraft& i, const Value& v) {
+             i.auth_type = Located<std::string>{v.word, v.at};
+         }},
+        {"auth_pass", word(),
+         [](InstanceDraft& i, const Value& v) {
+             i.auth_pass = Located<std::string>{v.word, v.at};
+         }},
+    };
+    constexpr Unused kUnused[] = {{Treatment::Note, "has no effect", "", "auth_hmac"}};
+    read_block(instance, value.statement.block, "in authentication", kKeywords, kUnused,
+               value.reporter);
+}
+
+void read_peers(InstanceDraft& instance, const Value& value) {
+    for (const Statement& line : value.statement.block) {
+        if (line.ignored) {
+            continue;
+        }
+        const auto peer = parse_address(line.keyword.text);
+        if (!peer || peer->is_unspecified() || peer->is_multicast()) {
+            value.reporter.error(
+                line.keyword.at,
+                "'" + line.keyword.text + "' is not the address of a peer; the line is ignored",
+                "write one numeric address per line");
+            continue;
+        }
+        if (!line.arguments.empty()) {
+            value.reporter.note(line.arguments.front().at,
+                                "options of a unicast peer have no effect in this version");
+        }
+        instance.peers.push_back({*peer, line.keyword.at});
+    }
+}
+
+/// The words after a tracked name: weight W [reverse|noreverse].
+std::optional<int> read_weight(const Statement& line, Reporter& reporter) {
+    std::optional<int> weight;
+    for (std::size_t i = 0; i < line.arguments.size(); ++i) {
+        const Word& option = line.arguments[i];
+        if (option.text == "weight" && i + 1 < line.arguments.size()) {
+            const auto number = parse_integer(line.arguments[++i].text);
+            if (!number || *number < -253 || *number > 253) {
+                reporter.error(
+                    line.arguments[i].at,
+                    "weight '" + line.arguments[i].text + "' is not possible and is ignored",
+                    "allowed: -253 to 253");
+                continue;
+            }
+            weight = static_cast<int>(*number);
+        } else if (option.text != "reverse" && option.text != "noreverse") {
+            reporter.error(option.at, "unknown option '" + option.text + "' is ignored",
+                           "write NAME weight NUMBER");
+        }
+    }
+    return weight;
+}
+
+void read_tracked_scripts(InstanceDraft& instance, const Value& value) {
+    value.reporter.note(value.statement.keyword.at, "'track_script' has no effect in this version");
+    for (const Statement& line : value.statement.block) {
+        if (!line.ignored) {
+            instance.scripts.push_back(
+                {{line.keyword.text, read_weight(line, value.reporter)}, line.keyword.at});
+        }
+    }
+}
+
+void read_tracked_interfaces(InstanceDraft& instance, const Value& value) {
+    value.reporter.note(value.statement.keyword.at,
+                        "'track_interface' has no effect in this version");
+    for (const Statement& line : value.statement.block) {
+        if (!line.ignored) {
+            instance.interfaces.push_back(
+                {{line.keyword.text, read_weight(line, value.reporter).value_or(0)},
+                 line.keyword.at});
+        }
+    }
+}
+
+constexpr Keyword<InstanceDraft> kKeywords[] = {
+    {"interface", word(),
+     [](InstanceDraft& i, const Value& v) {
+         i.interface = v.word;
+         i.interface_at = v.at;
+     }},
+    {"virtual_router_id", integer(1, 255),
+     [](InstanceDraft& i, const Value& v) {
+         i.virtual_router_id = static_cast<std::uint8_t>(v.integer);
+     }},
+    {"state", word(), read_state},
+    {"priority", word(), read_priority},
+    {"advert_int", duration(10ms, 255s),
+     [](InstanceDraft& i, const Value& v) {
+         i.interval = {v.duration, v.at};
+     }},
+    {"version", integer(2, 3),
+     [](InstanceDraft& i, const Value& v) {
+         i.version = {v.integer == 2 ? vrrp::Version::V2 : vrrp::Version::V3, v.at};
+     }},
+    {"virtual_ipaddress", block(),
+     [](InstanceDraft& i, const Value& v) {
+         read_addresses(i.addresses, v.statement.block, v.reporter);
+     }},
+    {"virtual_ipaddress_excluded", block(),
+     [](InstanceDraft& i, const Value& v) {
+         read_addresses(i.excluded, v.statement.block, v.reporter);
+     }},
+    {"no_virtual_ipaddress", flag(),
+     [](InstanceDraft& i, const Value&) { i.no_addresses_intended = true; }},
+    {"authentication", block(), read_authentication},
+    {"unicast_peer", block(), read_peers},
+    {"unicast_src_ip", address(),
+     [](InstanceDraft& i, const Value& v) {
+         i.source = {v.address, v.at};
+     }},
+    {"mcast_src_ip", address(),
+     [](InstanceDraft& i, const Value& v) {
+         i.source = {v.address, v.at};
+     }},
+    {"nopreempt", flag(), [](InstanceDraft& i, const Value& v) { i.nopreempt = v.at; }},
+    {"preempt", flag(), [](InstanceDraft& i, const Value&) { i.nopreempt.reset(); }},
+    {"down_timer_adverts", integer(1, 100),
+     [](InstanceDraft& i, const Value& v) {
+         i.down_timer_adverts = static_cast<unsigned>(v.integer);
+     }},
+    {"v3_checksum_as_v2", boolean(),
+     [](InstanceDraft& i, const Value& v) { i.message_only_checksum = v.flag; }},
+    {"garp_master_delay", duration(0s, 24h),
+     [](InstanceDraft& i, const Value& v) { i.announce.delay = v.milliseconds(); }},
+    {"garp_master_repeat", integer(1, 1000),
+     [](InstanceDraft& i, const Value& v) {
+         i.announce.repeat = static_cast<unsigned>(v.integer);
+     }},
+    {"garp_master_refresh", duration(0s, 24h),
+     [](InstanceDraft& i, const Value& v) { i.announce.refresh = v.milliseconds(); }},
+    {"garp_master_refresh_repeat", integer(1, 1000),
+     [](InstanceDraft& i, const Value& v) {
+         i.announce.refresh_repeat = static_cast<unsigned>(v.integer);
+     }},
+    {"vip_lease", integer(0, 86400),
+     [](InstanceDraft& i, const Value& v) { i.lease = std::chrono::seconds{v.integer}; }},
+    {"track_script", block(), read_tracked_scripts},
+    {"track_interface", block(), read_tracked_interfaces},
+    {"native_ipv6", flag(), [](InstanceDraft& i, const Value&) { i.ipv6 = true; }},
+    {"accept", flag(), [](InstanceDraft&, const Value&) { /* always on */ }},
+};
+
+constexpr Unused kUnused[] = {
+    {Treatment::Warning, "is ignored: a proxy must answer on its virtual address", "remove it",
+     "no_accept"},
+    {Treatment::Note,
+     "is accepted: accept mode stays on, because a proxy must answer on its "
+     "virtual address; only the protocol checks are meant",
+     "", "strict_mode"},
+    {Treatment::Warning,
+     "is ignored: virtual addresses use the MAC address of the interface and are announced with "
+     "gratuitous ARP",
+     "remove it", "use_vmac vmac_xmit_base use_vmac_addr use_ipvlan"},
+    {Treatment::Warning, "has no effect in this version: a higher priority preempts at once", "",
+     "preempt_delay"},
+    {Treatment::Warning, "is not supported: advertisements are sent without it", "", "auth_hmac"},
+    {Treatment::Warning, "has no effect: advertisements use the standard group in this version", "",
+     "mcast_dst_ip"},
+    {Treatment::Note, "has no effect: tandem runs no scripts in this version", "",
+     "notify notify_master notify_backup notify_fault notify_stop notify_deleted "
+     "notify_master_rx_lower_pri notify_priority_changes"},
+    {Treatment::Note, "has no effect: tandem sends no mail in this version", "", "smtp_alert"},
+    {Treatment::Warning, "has no effect in this version: routes and rules are not moved", "",
+     "virtual_routes virtual_rules"},
+    {Treatment::Note, "has no effect in this version", "",
+     "track_process track_file track_bfd dont_track_primary track_src_ip check_unicast_src "
+     "unicast_ttl unicast_fault_no_peer old_unicast_checksum skip_check_adv_addr "
+     "lower_prio_no_advert higher_prio_send_advert owner_ignore_adverts promote_secondaries "
+     "debug kernel_rx_buf_size garp_lower_prio_delay garp_lower_prio_repeat garp_extra_if "
+     "timer_expired_backup vrf linkbeat_use_polling"},
+    {Treatment::Note, "has no effect: connections are relayed in user space, IPVS is not used", "",
+     "lvs_sync_daemon_interface lvs_sync_daemon_inteface"},
+};
+
+constexpr auto kLongestDuration = std::chrono::hours{24 * 31};
+
+constexpr Keyword<ScriptDraft> kScriptKeywords[] = {
+    {"script", script(), [](ScriptDraft& s, const Value& v) { s.settings.command = v.word; }},
+    {"interval", duration(1us, kLongestDuration),
+     [](ScriptDraft& s, const Value& v) { s.settings.interval = v.duration; }},
+    {"timeout", duration(0us, kLongestDuration),
+     [](ScriptDraft& s, const Value& v) { s.settings.timeout = v.duration; }},
+    {"weight", integer(-253, 253),
+     [](ScriptDraft& s, const Value& v) {
+         s.settings.weight = static_cast<int>(v.integer);
+         s.settings.reverse =
+             v.statement.arguments.size() > 1 && v.statement.arguments[1].text == "reverse";
+     }},
+    {"rise", integer(1, 1'000'000),
+     [](ScriptDraft& s, const Value& v) { s.settings.rise = static_cast<unsigned>(v.integer); }},
+    {"fall", integer(1, 1'000'000),
+     [](ScriptDraft& s, const Value& v) { s.settings.fall = static_cast<unsigned>(v.integer); }},
+    {"user", word(), [](ScriptDraft& s, const Value& v) { s.settings.user = v.word; }},
+    {"init_fail", flag(), [](ScriptDraft& s, const Value&) { s.settings.init_fail = true; }},
+};
+
+constexpr Unused kScriptUnused[] = {{Treatment::Note, "has no effect", "", "debug"}};
+
+}  // namespace
+
+void read_instance(InstanceDraft& draft, const std::vector<Statement>& block, Reporter& reporter) {
+    read_block(draft, block, "in vrrp_instance", kKeywords, kUnused, reporter);
+}
+
+void read_script(ScriptDraft& draft, const std::vector<Statement>& block, Reporter& reporter) {
+    read_block(draft, block, "in vrrp_script", kScriptKeywords, kScriptUnused, reporter);
+}
+
+}  // namespace tandem::config

@@ -1,0 +1,302 @@
+#include "proxy/config/draft.hpp"
+#include "proxy/config/keyword.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+namespace tandem::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kLongestDuration = std::chrono::hours{24 * 31};
+constexpr std::int64_t kMostConnections = 10'000'000;
+constexpr std::int64_t kMostWeight = 65535;
+
+// The values that virtual_server, real_server and the checkers share; all have a `check`.
+template <class Target>
+void set_delay_loop(Target& target, const Value& value) {
+    target.check.delay_loop = value.milliseconds();
+}
+template <class Target>
+void set_connect_timeout(Target& target, const Value& value) {
+    target.check.connect_timeout = value.milliseconds();
+}
+template <class Target>
+void set_retry(Target& target, const Value& value) {
+    target.check.retry = static_cast<unsigned>(value.integer);
+}
+template <class Target>
+void set_delay_before_retry(Target& target, const Value& value) {
+    target.check.delay_before_retry = value.milliseconds();
+}
+template <class Target>
+void set_warmup(Target& target, const Value& value) {
+    target.check.warmup = value.milliseconds();
+}
+template <class Target>
+void set_alpha(Target& target, const Value& value) {
+    target.check.alpha = value.flag;
+}
+
+constexpr ValueSpec kPeriod = duration(1ms, kLongestDuration);
+constexpr ValueSpec kDelay = duration(0s, kLongestDuration);
+constexpr ValueSpec kRetries = integer(0, 1'000'000);
+
+constexpr Keyword<CheckerDraft> kCheckerKeywords[] = {
+    {"delay_loop", kPeriod, set_delay_loop<CheckerDraft>},
+    {"connect_timeout", kPeriod, set_connect_timeout<CheckerDraft>},
+    {"retry", kRetries, set_retry<CheckerDraft>},
+    {"nb_get_retry", kRetries, set_retry<CheckerDraft>},
+    {"delay_before_retry", kDelay, set_delay_before_retry<CheckerDraft>},
+    {"warmup", kDelay, set_warmup<CheckerDraft>},
+    {"alpha", boolean(), set_alpha<CheckerDraft>},
+    {"connect_ip", address(), [](CheckerDraft& c, const Value& v) { c.connect_ip = v.address; }},
+    {"connect_port", integer(1, 65535),
+     [](CheckerDraft& c, const Value& v) {
+         c.connect_port = static_cast<std::uint16_t>(v.integer);
+     }},
+};
+
+constexpr Unused kCheckerUnused[] = {
+    {Treatment::Note,
+     "has no effect: checks run from the node's own address, so that they also work while the "
+     "other node is active",
+     "", "bindto bind_port bind_if fwmark"},
+    {Treatment::Note, "has no effect", "", "log_all_failures"},
+};
+
+/// Words of the other checkers; the note for the whole checker covers them.
+bool checker_knows(const std::string& keyword) {
+    return std::any_of(std::begin(kCheckerKeywords), std::end(kCheckerKeywords),
+                       [&](const auto& known) { return known.name == keyword; });
+}
+
+void read_tcp_check(UpstreamDraft& upstream, const Value& value) {
+    if (upstream.checker) {
+        value.reporter.warning(value.statement.keyword.at,
+                               "a second check of one real_server is ignored in this version",
+                               "keep one check");
+        return;
+    }
+    read_block(upstream.checker.emplace(), value.statement.block, "in TCP_CHECK", kCheckerKeywords,
+               kCheckerUnused, value.reporter);
+}
+
+void read_other_check(UpstreamDraft& upstream, const Value& value) {
+    const std::string& name = value.statement.keyword.text;
+    if (upstream.checker) {
+        value.reporter.warning(value.statement.keyword.at,
+                               "a second check of one real_server is ignored in this version",
+                               "keep one check");
+        return;
+    }
+    value.reporter.note(value.statement.keyword.at,
+                        "'" + name +
+                            "': tandem makes a TCP connect check to the same address and port "
+                            "instead");
+    CheckerDraft& checker = upstream.checker.emplace();
+    checker.http = name == "HTTP_GET" || name == "SSL_GET";
+    std::vector<Statement> known;
+    std::copy_if(value.statement.block.begin(), value.statement.block.end(),
+                 std::back_inserter(known), [](const Statement& statement) {
+                     return !statement.ignored && checker_knows(statement.keyword.text);
+                 });
+    read_block(checker, known, "in this check", kCheckerKeywords, kCheckerUnused, value.reporter);
+}
+
+constexpr Keyword<UpstreamDraft> kUpstreamKeywords[] = {
+    {"weight", integer(0, kMostWeight),
+     [](UpstreamDraft& u, const Value& v) { u.weight = static_cast<unsigned>(v.integer); }},
+    {"delay_loop", kPeriod, set_delay_loop<UpstreamDraft>},
+    {"connect_timeout", kPeriod, set_connect_timeout<UpstreamDraft>},
+    {"retry", kRetries, set_retry<UpstreamDraft>},
+    {"delay_before_retry", kDelay, set_delay_before_retry<UpstreamDraft>},
+    {"warmup", kDelay, set_warmup<UpstreamDraft>},
+    {"alpha", boolean(), set_alpha<UpstreamDraft>},
+    {"TCP_CHECK", block(), read_tcp_check},
+    {"HTTP_GET", block(), read_other_check},
+    {"SSL_GET", block(), read_other_check},
+    {"SMTP_CHECK", block(), read_other_check},
+    {"MISC_CHECK", block(), read_other_check},
+    {"DNS_CHECK", block(), read_other_check},
+    {"UDP_CHECK", block(), read_other_check},
+    {"PING_CHECK", block(), read_other_check},
+    {"FILE_CHECK", block(), read_other_check},
+    {"BFD_CHECK", block(), read_other_check},
+};
+
+constexpr Unused kUpstreamUnused[] = {
+    {Treatment::Note, "has no effect: tandem runs no scripts in this version", "",
+     "notify_up notify_down"},
+    {Treatment::Note, "has no effect: tandem sends no mail in this version", "", "smtp_alert"},
+    {Treatment::Note,
+     "has no effect: every connection is relayed in user space, whatever the method", "",
+     "lvs_method lb_kind"},
+    {Treatment::Warning,
+     "has no effect in this version: a failed server gets no new connections, those it has are "
+     "kept",
+     "", "inhibit_on_failure"},
+    {Treatment::Note, "has no effect in this version", "",
+     "uthreshold lthreshold virtualhost snmp_name log_all_failures"},
+};
+
+std::string lower_case(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text;
+}
+
+void read_protocol(ServiceDraft& service, const Value& value) {
+    service.protocol_given = true;
+    if (lower_case(value.word) == "tcp") {
+        return;
+    }
+    service.refused = true;
+    const std::string name = lower_case(value.word);
+    value.reporter.error(value.at,
+                         name == "udp" || name == "sctp"
+                             ? "protocol " + value.word + " is not relayed; this service is ignored"
+                             : "unknown protocol '" + value.word + "'; this service is ignored",
+                         "tandem relays TCP only");
+}
+
+void read_kind(ServiceDraft& service, const Value& value) {
+    if (value.word != "NAT" && value.word != "DR" && value.word != "TUN") {
+        value.reporter.error(value.at, "unknown forwarding method '" + value.word + "' is ignored",
+                             "allowed: NAT, DR, TUN");
+        return;
+    }
+    service.kind = value.word;
+    value.reporter.note(value.statement.keyword.at,
+                        "'" + value.statement.keyword.text + ' ' + value.word +
+                            "': every connection is relayed in user space; servers see the "
+                            "service's source address");
+}
+
+/// PORT after an address; reports and gives nothing when it is wrong.
+std::optional<std::uint16_t> read_port(const Word& word, Reporter& reporter) {
+    const auto port = parse_integer(word.text);
+    if (!port || *port < 1 || *port > 65535) {
+        reporter.error(word.at, "'" + word.text + "' is not a TCP port; the block is ignored",
+                       "allowed: 1 to 65535");
+        return std::nullopt;
+    }
+    return static_cast<std::uint16_t>(*port);
+}
+
+void read_upstream(ServiceDraft& service, const Value& value) {
+    const std::vector<Word>& words = value.statement.arguments;
+    UpstreamDraft upstream;
+    upstream.at = value.at;
+    const auto parsed = words.empty() ? std::nullopt : parse_address(value.word);
+    if (!parsed || parsed->is_unspecified() || parsed->is_multicast()) {
+        value.reporter.error(value.at,
+                             "real_server: '" + value.word +
+                                 "' is not the address of a server; the block is ignored",
+                             "write real_server ADDRESS PORT { ... } with a numeric address");
+        return;
+    }
+    upstream.address = *parsed;
+    if (words.size() > 1 && words[1].text != "0") {
+        upstream.port = read_port(words[1], value.reporter);
+        if (!upstream.port) {
+            return;
+        }
+    }
+    read_block(upstream, value.statement.block, "in real_server", kUpstreamKeywords,
+               kUpstreamUnused, value.reporter);
+    service.upstreams.push_back(std::move(upstream));
+}
+
+void set_algorithm(ServiceDraft& service, const Value& value) {
+    service.algorithm = Located<std::string>{value.word, value.at};
+}
+
+constexpr Keyword<ServiceDraft> kServiceKeywords[] = {
+    {"protocol", word(), read_protocol},
+    {"delay_loop", kPeriod, set_delay_loop<ServiceDraft>},
+    {"connect_timeout", kPeriod, set_connect_timeout<ServiceDraft>},
+    {"retry", kRetries, set_retry<ServiceDraft>},
+    {"delay_before_retry", kDelay, set_delay_before_retry<ServiceDraft>},
+    {"warmup", kDelay, set_warmup<ServiceDraft>},
+    {"alpha", boolean(), set_alpha<ServiceDraft>},
+    {"lb_algo", word(), set_algorithm},
+    {"lvs_sched", word(), set_algorithm},
+    {"lb_kind", word(), read_kind},
+    {"lvs_method", word(), read_kind},
+    {"weight", integer(1, kMostWeight),
+     [](ServiceDraft& s, const Value& v) { s.weight = static_cast<unsigned>(v.integer); }},
+    {"real_server", block(), read_upstream},
+    {"source_address", address(),
+     [](ServiceDraft& s, const Value& v) {
+         s.source = Located<IpAddress>{v.address, v.at};
+     }},
+    {"upstream_connect_timeout", kPeriod,
+     [](ServiceDraft& s, const Value& v) { s.connect_timeout = v.milliseconds(); }},
+    {"idle_timeout", kDelay,
+     [](ServiceDraft& s, const Value& v) { s.idle_timeout = v.milliseconds(); }},
+    {"fin_timeout", kDelay,
+     [](ServiceDraft& s, const Value& v) { s.fin_timeout = v.milliseconds(); }},
+    {"max_connections", integer(0, kMostConnections),
+     [](ServiceDraft& s, const Value& v) { s.max_connections = static_cast<unsigned>(v.integer); }},
+};
+
+constexpr Unused kServiceUnused[] = {
+    {Treatment::Note, "has no effect in this version: each connection is balanced by itself", "",
+     "persistence_timeout persistence_granularity persistence_engine"},
+    {Treatment::Note, "has no effect: keepalived no longer knows it either", "",
+     "nat_mask net_mask"},
+    {Treatment::Warning,
+     "has no effect in this version: when all servers are down, connections are refused", "",
+     "sorry_server"},
+    {Treatment::Note, "has no effect: tandem runs no scripts in this version", "",
+     "quorum_up quorum_down"},
+    {Treatment::Note, "has no effect: tandem sends no mail in this version", "", "smtp_alert"},
+    {Treatment::Note, "has no effect: connections are relayed in user space, IPVS is not used", "",
+     "ops flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback hashed ip_family "
+     "sorry_server_lvs_method"},
+    {Treatment::Note, "has no effect in this version", "",
+     "omega quorum hysteresis ha_suspend virtualhost sorry_server_inhibit inhibit_on_failure "
+     "snmp_name log_all_failures"},
+};
+
+}  // namespace
+
+std::optional<ServiceDraft> read_service(const Statement& statement, Reporter& reporter) {
+    const std::vector<Word>& words = statement.arguments;
+    const std::string first = words.empty() ? "" : words.front().text;
+    const Position at = words.empty() ? statement.keyword.at : words.front().at;
+    if (first == "fwmark" || first == "group") {
+        reporter.error(at, "virtual_server " + first + " is not supported; this service is ignored",
+                       "write one virtual_server ADDRESS PORT block per service");
+        return std::nullopt;
+    }
+    const auto listen = parse_address(first);
+    if (!listen || listen->is_multicast()) {
+        reporter.error(at, "virtual_server: '" + first + "' is not an address; it is ignored",
+                       "write virtual_server ADDRESS PORT { ... } with a numeric address");
+        return std::nullopt;
+    }
+    if (words.size() < 2) {
+        reporter.error(at, "virtual_server without a port cannot be relayed; it is ignored",
+                       "write virtual_server ADDRESS PORT { ... }");
+        return std::nullopt;
+    }
+    const auto port = read_port(words[1], reporter);
+    if (!port) {
+        return std::nullopt;
+    }
+    ServiceDraft service;
+    service.at = at;
+    service.listen = relay::Endpoint(*listen, *port);
+    read_block(service, statement.block, "in virtual_server", kServiceKeywords, kServiceUnused,
+               reporter);
+    if (service.refused) {
+        return std::nullopt;
+    }
+    return service;
+}
+
+}  // namespace tandem::config
