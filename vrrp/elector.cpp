@@ -372,14 +372,20 @@ void Elector::learn_interval(const ReceivedAdvertisement& advert) {
 
 /// RFC 9568 section 6.4.2.
 void Elector::hear_as_backup(const ReceivedAdvertisement& advert, TimePoint now) {
+    listened_again_ = false;
     if (advert.priority == kReleasePriority) {
         if (!claim_waits_) {
-            timer_ = now + skew_time();
+            // Only ever earlier: a node that claims, fails and releases again and again must not
+            // keep this one from taking over.
+            const TimePoint after_skew = now + skew_time();
+            timer_ = timer_ ? std::min(*timer_, after_skew) : after_skew;
             timer_reason_ = Reason::PeerReleased;
         }
         return;
     }
     if (preempts(now) && advert.priority < priority_) {
+        // Somebody is active: an earlier release no longer explains a claim, nor outlives a hold.
+        timer_reason_ = claim_waits_ ? timer_reason_ : Reason::ActiveDown;
         return;
     }
     learn_interval(advert);
