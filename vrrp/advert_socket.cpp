@@ -42,7 +42,7 @@ class OptionSetter {
         }
     }
     /// For options that old kernels do not know.
-    void try_set(int level, int name, int value) {
+    void try_set(int level, int name, int value) const {
         [[maybe_unused]] const int ignored = ::setsockopt(fd_, level, name, &value, sizeof value);
     }
     [[nodiscard]] error_code error() const { return error_; }

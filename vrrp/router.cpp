@@ -45,6 +45,7 @@ struct Router::Impl : std::enable_shared_from_this<Router::Impl> {
 
     // Events and actions.
     void raise(Event event);
+    /// Only raise() calls this.
     void execute(const Action& action);
     void send(std::uint8_t priority);
     void release();
@@ -110,22 +111,24 @@ void Router::Impl::raise(Event event) {
 }
 
 void Router::Impl::execute(const Action& action) {
-    std::visit(
-        Overloaded{
-            [this](const SendAdvertisement& advert) { send(advert.priority); },
-            [this](const AcquireAddresses&) {
-                const bool ok = environment.acquire_addresses(config.name);
-                raise([this, ok](TimePoint now) { return elector.on_addresses_acquired(ok, now); });
-            },
-            [this](const ReleaseAddresses&) { release(); },
-            [this](const AnnounceAddresses&) { environment.announce_addresses(config.name); },
-            [this](const StateChanged& change) {
-                if (change.to == State::Active) {
-                    ++counters.became_active;
-                }
-                environment.on_transition(config.name, change);
-            }},
-        action);
+    std::visit(Overloaded{[this](const SendAdvertisement& advert) { send(advert.priority); },
+                          [this](const AcquireAddresses&) {
+                              const bool ok = environment.acquire_addresses(config.name);
+                              events.emplace_back([this, ok](TimePoint now) {
+                                  return elector.on_addresses_acquired(ok, now);
+                              });
+                          },
+                          [this](const ReleaseAddresses&) { release(); },
+                          [this](const AnnounceAddresses&) {
+                              environment.announce_addresses(config.name);
+                          },
+                          [this](const StateChanged& change) {
+                              if (change.to == State::Active) {
+                                  ++counters.became_active;
+                              }
+                              environment.on_transition(config.name, change);
+                          }},
+               action);
 }
 
 void Router::Impl::send(std::uint8_t priority) {
