@@ -313,6 +313,9 @@ Outcome Client::follow(const EventQuery& query,
     if (complaint) {
         return *complaint;
     }
+    if (error == http::error::body_limit) {
+        return Failure{ExitCode::Internal, "the event list sent a line that is too long"};
+    }
     return Failure{ExitCode::NoDaemon, "the daemon ended the stream: it has stopped"};
 }
 

@@ -40,14 +40,14 @@ struct CommandHelp {
 constexpr std::array kCommands{
     CommandHelp{"status", "status [--watch]", "instances, addresses, peer, services, upstreams",
                 "Shows what the daemon is doing and why.\n"},
-    CommandHelp{
-        "failover",
-        "failover [INSTANCE...] [--to-peer|--here] [--dry-run] [--force]\n"
-        "                 [--timeout S] [--hold-for TIME] [--no-handover]",
-        "move instances (default: all) to the other node",
-        "Works on either node. Without --to-peer and --here the instances change sides. The\n"
-        "node that gave up then holds: it does not preempt until resume, the end of\n"
-        "--hold-for, or the loss of the peer. TIME is a number with a unit: 90s, 5m, 2h, 1d.\n"},
+    CommandHelp{"failover",
+                "failover [INSTANCE...] [--to-peer|--here] [--dry-run] [--force]\n"
+                "                 [--timeout S] [--hold-for TIME] [--no-handover]",
+                "move instances (default: all) to the other node",
+                "Works on either node. Without --to-peer and --here the instances change sides.\n"
+                "The node that gave up then holds: it does not preempt until resume, the end\n"
+                "of --hold-for, or the loss of the peer. TIME is a number with a unit: 90s, 5m,\n"
+                "2h, 1d.\n"},
     CommandHelp{"resume", "resume [INSTANCE...]", "end a hold; normal election again",
                 "Without INSTANCE: all of them.\n"},
     CommandHelp{"events", "events [--follow] [--since TIME]",

@@ -250,8 +250,8 @@ void render_instance(Page& page, const json::value& instance) {
     if (const json::value* counters = member(instance, "counters")) {
         page.field("adverts", "sent " + text_of(*counters, "adverts_sent") + ", received " +
                                   text_of(*counters, "adverts_received") + ", discarded " +
-                                  text_of(*counters, "discarded") + "; became active " +
-                                  text_of(*counters, "became_active") + " times");
+                                  text_of(*counters, "discarded") + ", times active " +
+                                  text_of(*counters, "became_active"));
     }
 }
 
@@ -281,7 +281,7 @@ void render_upstreams(Page& page, const json::array& upstreams) {
                            right(text_of(upstream, "connected"), 10) + " " +
                            right(text_of(upstream, "connect_failures"), 10));
         if (const std::string error = text_of(upstream, "last_error"); error != kNothing) {
-            page.field("  last error", error);
+            page.field("last error", error);
         }
     }
 }

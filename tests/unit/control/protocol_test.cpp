@@ -196,6 +196,27 @@ TEST(Protocol, ForeignTextInMessagesIsPrintableAndShort) {
     EXPECT_LT(message.size(), 250U);
 }
 
+TEST(Protocol, TheClientsRequestsComeBackAsTheyWere) {
+    FailoverRequest failover;
+    failover.instances = {"VI_1", "\"\n"};
+    failover.direction = FailoverRequest::Direction::Here;
+    failover.force = true;
+    failover.timeout = 1500ms;
+    EventsCommand events;
+    events.query = {7, std::chrono::system_clock::time_point(1'709'210'096s)};
+    events.follow = true;
+    for (const Command& command : std::initializer_list<Command>{
+             StatusCommand{}, VersionCommand{}, ResumeCommand{{"A", "B"}}, CheckCommand{"/a b"},
+             FailoverRequest{}, failover, EventsCommand{}, events}) {
+        const Request request = to_request(command);
+        const auto parsed = parse_request(request.method, request.target, request.body);
+        ASSERT_TRUE(std::holds_alternative<Command>(parsed)) << request.target;
+        const Request again = to_request(std::get<Command>(parsed));
+        EXPECT_EQ(again.method + again.target + again.body,
+                  request.method + request.target + request.body);
+    }
+}
+
 TEST(Protocol, StatusOfEveryCode) {
     const std::pair<ExitCode, unsigned> expected[] = {
         {ExitCode::Done, 200},    {ExitCode::Internal, 500},   {ExitCode::Usage, 400},

@@ -1,0 +1,1 @@
+tandem_fuzz(control_request tandem_control_core)
