@@ -1,7 +1,11 @@
 // Keeps virtual addresses on or off the interfaces and announces them. Shell over vip_plan.
 #pragma once
 
+#include "netlink/config.hpp"
+#include "netlink/interface_state.hpp"
+
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,37 +15,23 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/system/error_code.hpp>
 
-#include "netlink/config.hpp"
-
 namespace tandem::netlink {
 
 /// What happened that an operator should see. The daemon writes it to the log and the event list.
 struct Notice {
     enum class Kind : std::uint8_t {
-        AddressRepaired,   ///< a virtual address was removed behind our back and put back
-        AddressFailed,     ///< the kernel refused to add an address
-        RemoveFailed,      ///< the kernel refused to remove an address
-        StaleRemoved,      ///< an address of an earlier life was removed
-        AnnounceFailed,    ///< gratuitous ARP or neighbour advertisement could not be sent
-        Overrun,           ///< the kernel dropped notifications; everything was read again
+        AddressRepaired,  ///< a virtual address was removed behind our back and put back
+        AddressFailed,    ///< the kernel refused to add an address
+        RemoveFailed,     ///< the kernel refused to remove an address
+        StaleRemoved,     ///< an address of an earlier life was removed
+        AnnounceFailed,   ///< gratuitous ARP or neighbour advertisement could not be sent
+        Overrun,          ///< the kernel dropped notifications; everything was read again
     };
     Kind kind{};
     IpAddress address;
     std::string interface;
     /// Detail for people, such as the text of an errno.
     std::string text;
-};
-
-/// State of an interface as seen by netlink.
-struct InterfaceState {
-    unsigned index = 0;
-    /// IFF_UP and carrier (IFF_RUNNING / IFLA_OPERSTATE up or unknown).
-    bool running = false;
-    /// First IPv4 address that is not a configured virtual address; primary first.
-    std::optional<IpAddress> ipv4;
-    /// Link-local IPv6 address, not tentative, not a configured virtual address.
-    std::optional<IpAddress> ipv6_link_local;
-    friend bool operator==(const InterfaceState&, const InterfaceState&) = default;
 };
 
 /// A set of addresses that move together: those of one vrrp_instance.
@@ -54,44 +44,76 @@ struct AddressGroup {
     std::chrono::seconds lease{3};
 };
 
-/// All calls and callbacks on the election thread. Requests to the kernel are synchronous
-/// (rtnetlink answers within the send), so acquire() and release() are done when they return.
+/// Holds the virtual addresses of every group on or off the interfaces.
+///
+/// Drive it: start(), then acquire() and release() as the election decides; stop() at the end. All
+/// calls and callbacks on the election thread. Requests to the kernel are synchronous (rtnetlink
+/// answers within the send), so acquire() and release() are done when they return.
+///
+/// The state is level-triggered: whenever the kernel reports a change, desired and actual
+/// addresses are compared. An address of an acquired group that is missing is put back and
+/// announced; one of a group that is not acquired is removed, since a node that is not active must
+/// not answer. Each address may be corrected ten times at once and then once a second, so a fight
+/// with another program stays bounded.
+///
+/// The lease is extended by a timer on the io_context alone: when the loop hangs, the kernel ends
+/// the address (measured: lease + 0.1 s for IPv4, up to lease + 1 s for IPv6). A loop that comes
+/// back after its lease ran out neither refreshes, repairs nor announces at once; it waits
+/// kLapsedGrace, so that the election, whose timer is late as well, can step down first.
 class VipManager {
   public:
+    /// Socket buffer for notifications, bytes. When it overflows everything is read again.
+    static constexpr int kMonitorReceiveBuffer = 1 << 20;
+    /// Between noticing that a lease ran out unrefreshed and putting the addresses back.
+    static constexpr std::chrono::milliseconds kLapsedGrace{20};
+
     struct Callbacks {
+        /// May be called from within any function of the manager: it must not call back.
         std::function<void(const Notice&)> on_notice;
         /// Called after start() for each known interface of a group or watched name, and on change;
-        /// nullopt: no such interface.
+        /// nullopt: no such interface. Always called from the io_context, never from within
+        /// start(), acquire() or release(); it may call any function of the manager.
         std::function<void(const std::string& interface, const std::optional<InterfaceState>&)>
             on_interface;
     };
 
     VipManager(boost::asio::io_context& context, std::vector<AddressGroup> groups,
-               std::vector<std::string> watched_interfaces, Callbacks callbacks);
+               std::vector<std::string> watched_interfaces, Callbacks callbacks,
+               int monitor_receive_buffer = kMonitorReceiveBuffer);
+    /// Does what stop() does.
     ~VipManager();
     VipManager(const VipManager&) = delete;
     VipManager& operator=(const VipManager&) = delete;
 
     /// Opens the sockets, reads links and addresses, removes every configured virtual address that
-    /// is present (leftovers of an earlier life), reports the interfaces, follows changes.
+    /// is present (leftovers of an earlier life, whatever their prefix length), follows changes.
+    /// On error nothing is open and it may be called again.
     boost::system::error_code start();
-    /// Stops timers and sockets; addresses that are still on are removed first.
+    /// Stops timers and sockets; addresses that are still on are removed first. May be repeated.
     void stop();
 
     /// Adds every address of the group with its lease and announces it. An address that is there
-    /// already is success. On error the addresses of the group that were added are taken off again.
+    /// already is success. On error the addresses of the group are taken off again and the group
+    /// is not acquired. Errors: those of the kernel; no_such_device, network_down: an interface is
+    /// missing or administratively down; invalid_argument: no such group; bad_file_descriptor: not
+    /// started.
     boost::system::error_code acquire(const std::string& group);
-    /// Removes every address of the group. An address that is not there is success.
+    /// Removes every address of the group. An address that is not there is success. After an error
+    /// the removal is tried again once a second.
     boost::system::error_code release(const std::string& group);
-    /// One announcement burst now (first burst of the schedule and its second burst).
+    /// One announcement burst now (first burst of the schedule and its second burst). Nothing
+    /// happens for a group that is not acquired.
     void announce(const std::string& group);
 
+    /// False for a group that does not exist.
     [[nodiscard]] bool acquired(const std::string& group) const;
+    /// As last reported by the kernel; nullopt: no such interface.
     [[nodiscard]] std::optional<InterfaceState> interface_state(const std::string& name) const;
 
   private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    class Impl;
+    /// Shared with the handlers that wait on the io_context, which may outlive the manager.
+    std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace tandem::netlink

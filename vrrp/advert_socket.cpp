@@ -1,1 +1,286 @@
-// advert_socket
+#include "vrrp/advert_socket.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <boost/asio/error.hpp>
+
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace tandem::vrrp {
+
+namespace {
+
+using boost::system::error_code;
+
+// Since Linux 4.20; glibc 2.36 has no name for it.
+constexpr int kIpv6MulticastAll = 29;
+/// CS6, network control.
+constexpr int kTrafficClass = IPTOS_CLASS_CS6;
+/// Adverts are read as they arrive; what is older than this many bytes of them is of no use.
+constexpr int kReceiveBufferSize = 64 * 1024;
+
+error_code last_error() {
+    return {errno, boost::system::system_category()};
+}
+
+/// Sets socket options until one fails, and remembers why.
+class OptionSetter {
+  public:
+    explicit OptionSetter(int fd) : fd_{fd} {}
+
+    template <typename Value>
+    void set(int level, int name, const Value& value) {
+        set(level, name, &value, sizeof value);
+    }
+    void set(int level, int name, const void* value, socklen_t size) {
+        if (!error_ && ::setsockopt(fd_, level, name, value, size) == -1) {
+            error_ = last_error();
+        }
+    }
+    /// For options that old kernels do not know.
+    void try_set(int level, int name, int value) {
+        [[maybe_unused]] const int ignored = ::setsockopt(fd_, level, name, &value, sizeof value);
+    }
+    [[nodiscard]] error_code error() const { return error_; }
+
+  private:
+    int fd_;
+    error_code error_;
+};
+
+in_addr to_in_addr(const IpAddress& address) {
+    const auto bytes = address.to_v4().to_bytes();
+    in_addr out{};
+    std::memcpy(&out, bytes.data(), bytes.size());
+    return out;
+}
+
+in6_addr to_in6_addr(const IpAddress& address) {
+    const auto bytes = address.to_v6().to_bytes();
+    in6_addr out{};
+    std::memcpy(&out, bytes.data(), bytes.size());
+    return out;
+}
+
+IpAddress from_in6_addr(const in6_addr& address) {
+    boost::asio::ip::address_v6::bytes_type bytes{};
+    std::memcpy(bytes.data(), &address, bytes.size());
+    return boost::asio::ip::address_v6{bytes};
+}
+
+void configure_ipv4(OptionSetter& options, const AdvertSocket::Options& wanted) {
+    // Without this a socket hears every group that any process of the host has joined.
+    options.set(IPPROTO_IP, IP_MULTICAST_ALL, 0);
+    options.set(IPPROTO_IP, IP_MULTICAST_LOOP, 0);
+    options.set(IPPROTO_IP, IP_MULTICAST_TTL, static_cast<int>(kTimeToLive));
+    options.set(IPPROTO_IP, IP_TTL, static_cast<int>(kTimeToLive));
+    options.set(IPPROTO_IP, IP_TOS, kTrafficClass);
+    if (wanted.multicast) {
+        ip_mreqn group{};
+        group.imr_multiaddr = to_in_addr(multicast_group(Family::Ipv4));
+        group.imr_ifindex = static_cast<int>(wanted.interface_index);
+        options.set(IPPROTO_IP, IP_ADD_MEMBERSHIP, group);
+    }
+}
+
+void configure_ipv6(OptionSetter& options, const AdvertSocket::Options& wanted) {
+    options.try_set(IPPROTO_IPV6, kIpv6MulticastAll, 0);
+    options.set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0);
+    options.set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, static_cast<int>(kTimeToLive));
+    options.set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, static_cast<int>(kTimeToLive));
+    options.set(IPPROTO_IPV6, IPV6_TCLASS, kTrafficClass);
+    // An IPv6 raw socket delivers no IP header: hop limit and destination come as control messages.
+    options.set(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+    options.set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    if (wanted.multicast) {
+        ipv6_mreq group{};
+        group.ipv6mr_multiaddr = to_in6_addr(multicast_group(Family::Ipv6));
+        group.ipv6mr_interface = wanted.interface_index;
+        options.set(IPPROTO_IPV6, IPV6_JOIN_GROUP, group);
+    }
+}
+
+error_code configure(int fd, const AdvertSocket::Options& wanted) {
+    OptionSetter options{fd};
+    options.set(SOL_SOCKET, SO_BINDTODEVICE, wanted.interface.c_str(),
+                static_cast<socklen_t>(wanted.interface.size()));
+    options.set(SOL_SOCKET, SO_RCVBUF, kReceiveBufferSize);
+    if (wanted.family == Family::Ipv4) {
+        configure_ipv4(options, wanted);
+    } else {
+        configure_ipv6(options, wanted);
+    }
+    return options.error();
+}
+
+/// Control message that fixes source address and interface of one packet.
+template <typename PacketInfo>
+void set_packet_info(msghdr& header, int level, int type, const PacketInfo& info) {
+    cmsghdr* control = CMSG_FIRSTHDR(&header);
+    control->cmsg_level = level;
+    control->cmsg_type = type;
+    control->cmsg_len = CMSG_LEN(sizeof info);
+    std::memcpy(CMSG_DATA(control), &info, sizeof info);
+    header.msg_controllen = CMSG_SPACE(sizeof info);
+}
+
+/// Hop limit and destination of an IPv6 packet; false when one is missing.
+bool read_ipv6_control(msghdr& header, Datagram& datagram) {
+    bool have_hop_limit = false;
+    bool have_destination = false;
+    for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
+         control = CMSG_NXTHDR(&header, control)) {
+        if (control->cmsg_level != IPPROTO_IPV6) {
+            continue;
+        }
+        if (control->cmsg_type == IPV6_HOPLIMIT && control->cmsg_len >= CMSG_LEN(sizeof(int))) {
+            int hop_limit = 0;
+            std::memcpy(&hop_limit, CMSG_DATA(control), sizeof hop_limit);
+            datagram.time_to_live = static_cast<std::uint8_t>(hop_limit);
+            have_hop_limit = true;
+        }
+        if (control->cmsg_type == IPV6_PKTINFO &&
+            control->cmsg_len >= CMSG_LEN(sizeof(in6_pktinfo))) {
+            in6_pktinfo info{};
+            std::memcpy(&info, CMSG_DATA(control), sizeof info);
+            datagram.destination = from_in6_addr(info.ipi6_addr);
+            have_destination = true;
+        }
+    }
+    return have_hop_limit && have_destination;
+}
+
+}  // namespace
+
+AdvertSocket::AdvertSocket(boost::asio::io_context& context) : descriptor_{context} {}
+
+boost::system::error_code AdvertSocket::open(const Options& options) {
+    close();
+    if (options.source.is_v4() != (options.family == Family::Ipv4)) {
+        return boost::asio::error::address_family_not_supported;
+    }
+    const int family = options.family == Family::Ipv4 ? AF_INET : AF_INET6;
+    const int fd = ::socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, kIpProtocol);
+    if (fd == -1) {
+        return last_error();
+    }
+    error_code error = configure(fd, options);
+    if (!error) {
+        descriptor_.assign(fd, error);
+    }
+    if (error) {
+        ::close(fd);
+        return error;
+    }
+    options_ = options;
+    return {};
+}
+
+void AdvertSocket::close() {
+    error_code ignored;
+    descriptor_.close(ignored);
+}
+
+bool AdvertSocket::is_open() const {
+    return descriptor_.is_open();
+}
+
+void AdvertSocket::async_wait_readable(std::function<void(boost::system::error_code)> handler) {
+    descriptor_.async_wait(boost::asio::posix::descriptor_base::wait_read, std::move(handler));
+}
+
+AdvertSocket::Received AdvertSocket::receive() {
+    Received received;
+    if (!is_open()) {
+        return received;
+    }
+    sockaddr_in6 source{};
+    iovec data{.iov_base = buffer_.data(), .iov_len = buffer_.size()};
+    alignas(cmsghdr) std::array<char, 128> control{};
+    msghdr header{};
+    header.msg_name = &source;
+    header.msg_namelen = sizeof source;
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+
+    const ssize_t size = ::recvmsg(descriptor_.native_handle(), &header, 0);
+    if (size == -1) {
+        if (errno != EAGAIN && errno != EINTR) {
+            received.status = ReceiveStatus::Failed;
+            received.error = last_error();
+        }
+        return received;
+    }
+    const std::span<const std::uint8_t> packet{buffer_.data(), static_cast<std::size_t>(size)};
+    received.status = ReceiveStatus::Malformed;
+    if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+        return received;
+    }
+    if (options_.family == Family::Ipv4) {
+        if (const auto datagram = split_ipv4(packet)) {
+            received.datagram = *datagram;
+            received.status = ReceiveStatus::Packet;
+        }
+        return received;
+    }
+    received.datagram.source = from_in6_addr(source.sin6_addr);
+    received.datagram.message = packet;
+    if (read_ipv6_control(header, received.datagram)) {
+        received.status = ReceiveStatus::Packet;
+    }
+    return received;
+}
+
+boost::system::error_code AdvertSocket::send(std::span<const std::uint8_t> message,
+                                             const IpAddress& destination) {
+    if (!is_open()) {
+        return boost::asio::error::bad_descriptor;
+    }
+    if (destination.is_v4() != (options_.family == Family::Ipv4)) {
+        return boost::asio::error::address_family_not_supported;
+    }
+    iovec data{};
+    data.iov_base = const_cast<std::uint8_t*>(message.data());  // sendmsg() only reads it
+    data.iov_len = message.size();
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
+    msghdr header{};
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+
+    sockaddr_in ipv4{};
+    sockaddr_in6 ipv6{};
+    if (options_.family == Family::Ipv4) {
+        ipv4.sin_family = AF_INET;
+        ipv4.sin_addr = to_in_addr(destination);
+        header.msg_name = &ipv4;
+        header.msg_namelen = sizeof ipv4;
+        in_pktinfo info{};
+        info.ipi_ifindex = static_cast<int>(options_.interface_index);
+        info.ipi_spec_dst = to_in_addr(options_.source);
+        set_packet_info(header, IPPROTO_IP, IP_PKTINFO, info);
+    } else {
+        ipv6.sin6_family = AF_INET6;
+        ipv6.sin6_addr = to_in6_addr(destination);
+        ipv6.sin6_scope_id = options_.interface_index;
+        header.msg_name = &ipv6;
+        header.msg_namelen = sizeof ipv6;
+        in6_pktinfo info{};
+        info.ipi6_addr = to_in6_addr(options_.source);
+        info.ipi6_ifindex = options_.interface_index;
+        set_packet_info(header, IPPROTO_IPV6, IPV6_PKTINFO, info);
+    }
+    if (::sendmsg(descriptor_.native_handle(), &header, 0) == -1) {
+        return last_error();
+    }
+    return {};
+}
+
+}  // namespace tandem::vrrp

@@ -1,1 +1,476 @@
-// elector
+#include "vrrp/elector.hpp"
+
+#include "vrrp/timing.hpp"
+
+#include <algorithm>
+
+namespace tandem::vrrp {
+namespace {
+
+/// Compares as unsigned integers in network order. Addresses of different families have no order.
+bool is_higher(const IpAddress& left, const IpAddress& right) {
+    if (left.is_v4() && right.is_v4()) {
+        return left.to_v4().to_bytes() > right.to_v4().to_bytes();
+    }
+    if (left.is_v6() && right.is_v6()) {
+        return left.to_v6().to_bytes() > right.to_v6().to_bytes();
+    }
+    return false;
+}
+
+}  // namespace
+
+std::string_view to_string(State state) {
+    switch (state) {
+        case State::Initialize:
+            return "initialize";
+        case State::Backup:
+            return "backup";
+        case State::Active:
+            return "active";
+        case State::Fault:
+            return "fault";
+    }
+    return "unknown";
+}
+
+std::string_view to_string(Reason reason) {
+    switch (reason) {
+        case Reason::Startup:
+            return "startup";
+        case Reason::AddressOwner:
+            return "address-owner";
+        case Reason::ActiveDown:
+            return "active-down";
+        case Reason::PeerReleased:
+            return "peer-released";
+        case Reason::HigherPriority:
+            return "higher-priority";
+        case Reason::HigherAddress:
+            return "higher-address";
+        case Reason::Shutdown:
+            return "shutdown";
+        case Reason::Failover:
+            return "failover";
+        case Reason::Stalled:
+            return "stalled";
+        case Reason::Fault:
+            return "fault";
+        case Reason::FaultCleared:
+            return "fault-cleared";
+        case Reason::AcquireFailed:
+            return "acquire-failed";
+        case Reason::TakeBack:
+            return "take-back";
+    }
+    return "unknown";
+}
+
+Elector::Elector(const InstanceConfig& config)
+    : version_(config.version),
+      priority_(config.priority),
+      own_interval_(config.advertisement_interval),
+      down_timer_adverts_(config.down_timer_adverts),
+      // The owner of the addresses always preempts (RFC 9568 section 6.1).
+      preempt_(config.preempt || config.priority == kOwnerPriority),
+      start_as_active_(config.start_as_active),
+      source_(config.source_address),
+      active_interval_(config.advertisement_interval) {}
+
+// Events.
+
+Actions Elector::on_startup(TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (state_ != State::Initialize) {
+        return actions;
+    }
+    defer_until_.reset();
+    last_announcement_.reset();
+    last_peer_.reset();
+    last_peer_heard_.reset();
+    if (faulty_) {
+        change_state(State::Fault, Reason::Fault, actions);
+        return actions;
+    }
+    take_part(Reason::Startup, now, actions);
+    if (state_ == State::Backup && start_as_active_ && !hold_) {
+        timer_ = now + own_interval_ + skew_time();
+    }
+    return actions;
+}
+
+Actions Elector::on_shutdown(TimePoint now) {
+    Actions actions;
+    begin_event(now, actions);
+    end_hold();
+    if (state_ == State::Initialize || stopping_) {
+        return actions;
+    }
+    if (state_ == State::Active) {
+        stopping_ = true;
+        release(actions);
+        return actions;
+    }
+    timer_.reset();
+    claim_waits_ = false;
+    if (addresses_ == Addresses::Releasing) {
+        stopping_ = true;
+        return actions;
+    }
+    change_state(State::Initialize, Reason::Shutdown, actions);
+    return actions;
+}
+
+Actions Elector::on_advertisement(const ReceivedAdvertisement& advert, TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (state_ == State::Initialize || (source_ && advert.source == *source_)) {
+        return actions;
+    }
+    last_peer_ = advert;
+    last_peer_heard_ = now;
+    if (state_ == State::Active) {
+        hear_as_active(advert, now, actions);
+    } else if (state_ == State::Backup && !stopping_) {
+        hear_as_backup(advert, now);
+    }
+    return actions;
+}
+
+Actions Elector::on_deadline(TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (!timer_ || now < *timer_) {
+        return actions;
+    }
+    if (state_ == State::Active) {
+        advertise(now, actions);
+    } else {
+        backup_timer_fired(now, actions);
+    }
+    return actions;
+}
+
+Actions Elector::on_addresses_acquired(bool ok, TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (addresses_ != Addresses::Acquiring) {
+        return actions;
+    }
+    if (ok) {
+        addresses_ = Addresses::On;
+        return actions;
+    }
+    leave_active(State::Backup, Reason::AcquireFailed, now, actions);
+    defer_until_ = now + active_down_interval() * kAcquireBackoff;
+    return actions;
+}
+
+Actions Elector::on_addresses_released(TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (addresses_ != Addresses::Releasing) {
+        return actions;
+    }
+    addresses_ = Addresses::Off;
+    if ((state_ == State::Active || say_released_) && !claim_waits_) {
+        actions.emplace_back(SendAdvertisement{kReleasePriority});
+    }
+    say_released_ = false;
+    if (stopping_) {
+        stopping_ = false;
+        timer_.reset();
+        change_state(State::Initialize, Reason::Shutdown, actions);
+    } else if (state_ == State::Active) {
+        enter_backup(Reason::Failover, now, actions);
+    } else if (claim_waits_) {
+        become_active(timer_reason_, now, actions);
+    }
+    return actions;
+}
+
+Actions Elector::on_fault(bool faulty, TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (faulty_ == faulty) {
+        return actions;
+    }
+    faulty_ = faulty;
+    // A node that stops has a release in flight, and that ends it.
+    if (state_ == State::Initialize || stopping_) {
+        return actions;
+    }
+    if (!faulty) {
+        take_part(Reason::FaultCleared, now, actions);
+    } else if (state_ == State::Active) {
+        leave_active(State::Fault, Reason::Fault, now, actions);
+    } else {
+        timer_.reset();
+        claim_waits_ = false;
+        change_state(State::Fault, Reason::Fault, actions);
+    }
+    return actions;
+}
+
+void Elector::set_source_address(const IpAddress& address) {
+    source_ = address;
+}
+
+Actions Elector::on_failover(std::optional<TimePoint> hold_until, TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (stopping_) {
+        return actions;
+    }
+    hold_ = !hold_until || now < *hold_until;
+    hold_until_ = hold_ ? hold_until : std::nullopt;
+    if (state_ == State::Active) {
+        release(actions);
+    } else if (state_ == State::Backup && hold_ && timer_reason_ != Reason::PeerReleased) {
+        // The wait for the peer's silence begins now; a preemption under way ends here.
+        start_active_down_timer(now);
+    }
+    return actions;
+}
+
+Actions Elector::on_resume(TimePoint now) {
+    Actions actions;
+    begin_event(now, actions);
+    end_hold();
+    return actions;
+}
+
+Actions Elector::on_take_back(TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (state_ == State::Backup && !stopping_) {
+        end_hold();
+        claim(Reason::TakeBack, now, actions);
+    }
+    return actions;
+}
+
+// Transitions.
+
+/// What every event does first. Returns the time to go on with, which never runs backwards.
+TimePoint Elector::begin_event(TimePoint now, Actions& actions) {
+    now = std::max(now, last_event_);
+    const bool stalled = state_ == State::Active &&
+                         now - last_event_ > shortest_active_down_interval(version_, own_interval_,
+                                                                           down_timer_adverts_);
+    last_event_ = now;
+    if (hold_until_ && now >= *hold_until_) {
+        end_hold();
+    }
+    if (stalled) {
+        leave_active(State::Backup, Reason::Stalled, now, actions);
+    }
+    return now;
+}
+
+void Elector::change_state(State to, Reason reason, Actions& actions) {
+    actions.emplace_back(StateChanged{state_, to, reason});
+    state_ = to;
+}
+
+/// RFC 9568 section 6.4.1: out of Initialize, which includes Fault.
+void Elector::take_part(Reason reason, TimePoint now, Actions& actions) {
+    active_interval_ = own_interval_;
+    const bool owner = priority_ == kOwnerPriority && !hold_;
+    if (owner && addresses_ == Addresses::Off) {
+        become_active(reason == Reason::Startup ? Reason::AddressOwner : reason, now, actions);
+        return;
+    }
+    enter_backup(reason, now, actions);
+    if (owner) {
+        claim(reason, now, actions);
+    }
+}
+
+void Elector::enter_backup(Reason reason, TimePoint now, Actions& actions) {
+    change_state(State::Backup, reason, actions);
+    if (stopping_) {
+        timer_.reset();
+    } else {
+        start_active_down_timer(now);
+    }
+}
+
+/// Backup → Active, after the release in flight if there is one: to acquire while the shell still
+/// takes the same addresses off would race with it.
+void Elector::claim(Reason reason, TimePoint now, Actions& actions) {
+    if (addresses_ == Addresses::Releasing) {
+        claim_waits_ = true;
+        timer_reason_ = reason;
+        timer_.reset();
+        return;
+    }
+    become_active(reason, now, actions);
+}
+
+void Elector::become_active(Reason reason, TimePoint now, Actions& actions) {
+    active_interval_ = own_interval_;
+    addresses_ = Addresses::Acquiring;
+    claim_waits_ = false;
+    say_released_ = false;
+    defer_until_.reset();
+    end_hold();
+    // Advert first, addresses second (RFC 9568 section 6.4.2).
+    advertise(now, actions);
+    change_state(State::Active, reason, actions);
+    actions.emplace_back(AcquireAddresses{});
+}
+
+/// One-step demotion. A node that leaves for a better claim must clear say_released_ afterwards.
+void Elector::leave_active(State to, Reason reason, TimePoint now, Actions& actions) {
+    say_released_ = true;
+    if (to == State::Backup) {
+        enter_backup(reason, now, actions);
+    } else {
+        timer_.reset();
+        change_state(to, reason, actions);
+    }
+    release(actions);
+}
+
+void Elector::release(Actions& actions) {
+    if (addresses_ != Addresses::Releasing) {
+        addresses_ = Addresses::Releasing;
+        actions.emplace_back(ReleaseAddresses{});
+    }
+}
+
+void Elector::advertise(TimePoint now, Actions& actions) {
+    actions.emplace_back(SendAdvertisement{priority_});
+    timer_ = now + own_interval_;
+}
+
+/// Two nodes were active for a moment: tell the other one, and everybody's neighbour caches.
+void Elector::answer_lower_claim(TimePoint now, Actions& actions) {
+    advertise(now, actions);
+    // A flood of lower claims must not become a flood of announcements.
+    const bool recent = last_announcement_ && now - *last_announcement_ < own_interval_ / 2;
+    if (addresses_ == Addresses::On && !recent) {
+        last_announcement_ = now;
+        actions.emplace_back(AnnounceAddresses{});
+    }
+}
+
+void Elector::start_active_down_timer(TimePoint now) {
+    timer_ = now + active_down_interval();
+    timer_reason_ = Reason::ActiveDown;
+    claim_waits_ = false;
+    listened_again_ = false;
+}
+
+void Elector::learn_interval(const ReceivedAdvertisement& advert) {
+    if (version_ == Version::V3) {
+        active_interval_ = clamp_interval(advert.interval);
+    }
+}
+
+/// RFC 9568 section 6.4.2.
+void Elector::hear_as_backup(const ReceivedAdvertisement& advert, TimePoint now) {
+    if (advert.priority == kReleasePriority) {
+        if (!claim_waits_) {
+            timer_ = now + skew_time();
+            timer_reason_ = Reason::PeerReleased;
+        }
+        return;
+    }
+    if (preempts(now) && advert.priority < priority_) {
+        return;
+    }
+    learn_interval(advert);
+    say_released_ = false;
+    start_active_down_timer(now);
+}
+
+/// RFC 9568 section 6.4.3.
+void Elector::hear_as_active(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions) {
+    if (advert.priority == kReleasePriority) {
+        advertise(now, actions);
+        return;
+    }
+    if (!is_better(advert)) {
+        answer_lower_claim(now, actions);
+        return;
+    }
+    learn_interval(advert);
+    const bool higher = advert.priority > priority_;
+    leave_active(State::Backup, higher ? Reason::HigherPriority : Reason::HigherAddress, now,
+                 actions);
+    say_released_ = false;
+}
+
+void Elector::backup_timer_fired(TimePoint now, Actions& actions) {
+    const bool late = now - *timer_ > active_interval_ / 2;
+    if (late && !listened_again_) {
+        listened_again_ = true;
+        timer_ = now + active_interval_ + skew_time();
+        return;
+    }
+    claim(timer_reason_, now, actions);
+}
+
+void Elector::end_hold() {
+    hold_ = false;
+    hold_until_.reset();
+}
+
+/// Whether this backup may take the addresses from a node with a lower priority.
+bool Elector::preempts(TimePoint now) const {
+    const bool defers = defer_until_ && now < *defer_until_;
+    return preempt_ && !hold_ && !defers;
+}
+
+bool Elector::is_better(const ReceivedAdvertisement& advert) const {
+    if (advert.priority != priority_) {
+        return advert.priority > priority_;
+    }
+    return source_ && is_higher(advert.source, *source_);
+}
+
+// State.
+
+std::optional<TimePoint> Elector::next_deadline() const {
+    if (timer_ && hold_until_) {
+        return std::min(*timer_, *hold_until_);
+    }
+    return timer_ ? timer_ : hold_until_;
+}
+
+State Elector::state() const {
+    return state_;
+}
+
+bool Elector::releasing() const {
+    return state_ == State::Active && addresses_ == Addresses::Releasing;
+}
+
+bool Elector::holding() const {
+    return hold_;
+}
+
+std::optional<TimePoint> Elector::hold_until() const {
+    return hold_until_;
+}
+
+Duration Elector::active_down_interval() const {
+    return vrrp::active_down_interval(version_, priority_, active_interval_, down_timer_adverts_);
+}
+
+Duration Elector::skew_time() const {
+    return vrrp::skew_time(version_, priority_, active_interval_);
+}
+
+const std::optional<ReceivedAdvertisement>& Elector::last_peer() const {
+    return last_peer_;
+}
+
+std::optional<TimePoint> Elector::last_peer_heard() const {
+    return last_peer_heard_;
+}
+
+}  // namespace tandem::vrrp

@@ -2,8 +2,10 @@
 //
 // RFC 9568 section 6.4 (version 3) and RFC 3768 section 6.4 (version 2), with keepalived's
 // extensions that are decisions of the election: nopreempt, `state MASTER`, a lower-priority
-// advertisement answered at once.
+// advertisement answered at once. vrrp/README.md maps every rule to its function and test.
 #pragma once
+
+#include "vrrp/config.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -11,8 +13,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "vrrp/config.hpp"
 
 namespace tandem::vrrp {
 
@@ -25,19 +25,19 @@ enum class State : std::uint8_t { Initialize, Backup, Active, Fault };
 
 /// Why a state was entered. Names are stable: they appear in events and in `tandemctl status`.
 enum class Reason : std::uint8_t {
-    Startup,             ///< started with priority below 255
-    AddressOwner,        ///< started with priority 255
-    ActiveDown,          ///< the active node was not heard for the active down interval
-    PeerReleased,        ///< the active node said priority 0 and the skew time passed
-    HigherPriority,      ///< an advertisement with a higher priority arrived while active
-    HigherAddress,       ///< same priority, higher source address, while active
-    Shutdown,            ///< ordered to stop
-    Failover,            ///< ordered to give the addresses to the peer
-    Stalled,             ///< this process did not run for longer than the active down interval
-    Fault,               ///< a fault condition appeared
-    FaultCleared,        ///< the last fault condition went away
-    AcquireFailed,       ///< the kernel refused the addresses
-    TakeBack,            ///< a failover that no peer answered was undone
+    Startup,         ///< started with priority below 255
+    AddressOwner,    ///< started with priority 255
+    ActiveDown,      ///< the active node was not heard for the active down interval
+    PeerReleased,    ///< the active node said priority 0 and the skew time passed
+    HigherPriority,  ///< an advertisement with a higher priority arrived while active
+    HigherAddress,   ///< same priority, higher source address, while active
+    Shutdown,        ///< ordered to stop
+    Failover,        ///< ordered to give the addresses to the peer
+    Stalled,         ///< active, and did not run for as long as a peer waits for it
+    Fault,           ///< a fault condition appeared
+    FaultCleared,    ///< the last fault condition went away
+    AcquireFailed,   ///< the kernel refused the addresses
+    TakeBack,        ///< a failover that no peer answered was undone
 };
 
 std::string_view to_string(State state);
@@ -53,7 +53,8 @@ struct ReceivedAdvertisement {
     Duration interval{};
 };
 
-// Actions. Execute them in the order returned.
+// Actions. Execute them in the order returned. An action that has a result event is the last of
+// its list, so a shell may report the result from inside the execution.
 
 /// Send one advertisement now with this priority.
 struct SendAdvertisement {
@@ -67,6 +68,8 @@ struct AcquireAddresses {
 };
 /// Reset every connection of the addresses, then take the addresses off the interface.
 /// Result event: on_addresses_released, always, also when removal failed (the lease then ends it).
+/// May follow AcquireAddresses before its result: then the result of the acquisition is ignored.
+/// AcquireAddresses never follows before this result: a claim that falls due waits for it.
 struct ReleaseAddresses {
     friend bool operator==(const ReleaseAddresses&, const ReleaseAddresses&) = default;
 };
@@ -90,26 +93,41 @@ using Actions = std::vector<Action>;
 ///
 /// Drive it: call on_*() with the monotonic time, execute the returned actions in order, then
 /// sleep until next_deadline() and call on_deadline(). Any event is legal in any state; early,
-/// late and repeated deadlines are harmless. Not thread-safe. Throws only std::bad_alloc.
+/// late and repeated deadlines are harmless, and a `now` before that of an earlier call counts as
+/// that one. After a wake-up hand over the advertisements that wait in the socket before a due
+/// deadline: they may say that the deadline is moot. Not thread-safe. Throws only std::bad_alloc.
 ///
 /// Giving up gracefully is two steps, so that priority 0 is said only when this node no longer
 /// answers (invariant I1): the elector returns ReleaseAddresses, stays Active and goes on
 /// advertising, and leaves Active when on_addresses_released() arrives.
 /// Giving way to a better claim (HigherPriority, HigherAddress), a stall and a fault are one step:
 /// the state changes first, ReleaseAddresses follows.
+/// In every case but giving way, priority 0 is sent as soon as the addresses are off, unless
+/// another node's accepted advertisement came first.
+///
+/// Two guards against a process that did not run (SIGSTOP, a paused machine, starvation): an active
+/// node that was silent for as long as a peer waits steps down before it says anything
+/// (Reason::Stalled); a backup whose timer is more than half an interval late listens for one more
+/// interval plus skew time, once, because the silence may be its own.
 class Elector {
   public:
     /// @pre config is validated by proxy/config: ranges as in InstanceConfig.
     explicit Elector(const InstanceConfig& config);
 
-    /// Initialize → Active (priority 255), Backup, or Fault when a fault condition is set.
+    /// Initialize → Active (priority 255 and no hold), Backup, or Fault when a fault condition is
+    /// set. No-op in other states.
     Actions on_startup(TimePoint now);
-    /// Graceful stop. Ends in Initialize; from Active after on_addresses_released(), with
-    /// priority 0 sent last.
+    /// Graceful stop. Ends in Initialize, never while a release is in flight: from Active after
+    /// on_addresses_released(), with priority 0 sent just before. Until then the node takes no
+    /// address back. A hold is forgotten.
     Actions on_shutdown(TimePoint now);
+    /// An advertisement from our own source address is ignored: answering it could loop.
     Actions on_advertisement(const ReceivedAdvertisement& advert, TimePoint now);
     Actions on_deadline(TimePoint now);
 
+    /// @param ok false: Active → Backup (AcquireFailed), priority 0 after the release; the node
+    /// then leaves the addresses to a peer, whatever its priority, for kAcquireBackoff active down
+    /// intervals, and claims again after one if no peer is heard.
     Actions on_addresses_acquired(bool ok, TimePoint now);
     Actions on_addresses_released(TimePoint now);
 
@@ -145,8 +163,67 @@ class Elector {
     [[nodiscard]] const std::optional<ReceivedAdvertisement>& last_peer() const;
     [[nodiscard]] std::optional<TimePoint> last_peer_heard() const;
 
+    /// How long a node that could not acquire its addresses defers to any peer, in its own active
+    /// down intervals. Without it a broken node with the higher priority would preempt for ever.
+    static constexpr int kAcquireBackoff = 10;
+
   private:
-    // Owned by the implementation.
+    enum class Addresses : std::uint8_t { Off, Acquiring, On, Releasing };
+
+    TimePoint begin_event(TimePoint now, Actions& actions);
+    void change_state(State to, Reason reason, Actions& actions);
+    void take_part(Reason reason, TimePoint now, Actions& actions);
+    void enter_backup(Reason reason, TimePoint now, Actions& actions);
+    void claim(Reason reason, TimePoint now, Actions& actions);
+    void become_active(Reason reason, TimePoint now, Actions& actions);
+    void leave_active(State to, Reason reason, TimePoint now, Actions& actions);
+    void release(Actions& actions);
+    void advertise(TimePoint now, Actions& actions);
+    void answer_lower_claim(TimePoint now, Actions& actions);
+    void start_active_down_timer(TimePoint now);
+    void learn_interval(const ReceivedAdvertisement& advert);
+    void hear_as_backup(const ReceivedAdvertisement& advert, TimePoint now);
+    void hear_as_active(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions);
+    void backup_timer_fired(TimePoint now, Actions& actions);
+    void end_hold();
+    [[nodiscard]] bool preempts(TimePoint now) const;
+    [[nodiscard]] bool is_better(const ReceivedAdvertisement& advert) const;
+
+    // Configuration.
+    Version version_;
+    std::uint8_t priority_;
+    Duration own_interval_;
+    unsigned down_timer_adverts_;
+    bool preempt_;
+    bool start_as_active_;
+    std::optional<IpAddress> source_;
+
+    State state_ = State::Initialize;
+    Addresses addresses_ = Addresses::Off;
+    bool faulty_ = false;
+    /// A shutdown was ordered and waits for the release in flight.
+    bool stopping_ = false;
+    /// Not active any more, and nobody better was heard: say priority 0 once the addresses are off.
+    bool say_released_ = false;
+    /// A claim fell due while a release was in flight; its reason is timer_reason_.
+    bool claim_waits_ = false;
+    /// The late timer of a backup was already given its second chance.
+    bool listened_again_ = false;
+
+    /// Active_Adver_Interval: the active node's, learned in version 3, our own otherwise.
+    Duration active_interval_;
+    /// Active: when to advertise (Adver_Timer). Backup: when to claim (Active_Down_Timer).
+    std::optional<TimePoint> timer_;
+    /// What the state change will say when the timer of a backup fires.
+    Reason timer_reason_ = Reason::ActiveDown;
+
+    bool hold_ = false;
+    std::optional<TimePoint> hold_until_;
+    std::optional<TimePoint> defer_until_;
+    TimePoint last_event_ = TimePoint::min();
+    std::optional<TimePoint> last_announcement_;
+    std::optional<ReceivedAdvertisement> last_peer_;
+    std::optional<TimePoint> last_peer_heard_;
 };
 
 }  // namespace tandem::vrrp

@@ -1,15 +1,16 @@
 // Shell of one virtual router: sockets and timers around the Elector. Runs on the election thread.
 #pragma once
 
+#include "vrrp/elector.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/io_context.hpp>
-
-#include "vrrp/elector.hpp"
 
 namespace tandem::vrrp {
 
@@ -32,22 +33,36 @@ class RouterEnvironment {
     /// An advertisement of another node was accepted (after the elector saw it).
     virtual void on_peer_advertisement(const std::string& instance,
                                        const ReceivedAdvertisement& advert) = 0;
-    /// Sending failed; `text` is for the log.
+    /// Sending failed, or the socket could not be opened (retried every second); `text` is for the
+    /// log. Called when the error changes, not for each packet.
     virtual void on_send_error(const std::string& instance, const std::string& text) = 0;
 };
 
 struct RouterCounters {
+    /// Per advertisement, not per unicast peer.
     std::uint64_t adverts_sent = 0;
+    /// Advertisements that did not go out: no usable interface, or the kernel refused.
+    std::uint64_t adverts_failed = 0;
+    /// Accepted ones only.
     std::uint64_t adverts_received = 0;
     std::uint64_t priority_zero_sent = 0;
     std::uint64_t priority_zero_received = 0;
     std::uint64_t became_active = 0;
+    /// Packets for this virtual router that failed a check; each one is reported by on_discard.
     std::uint64_t discarded = 0;
-    /// Largest lateness of an advertisement deadline seen so far.
+    /// Accepted advertisements whose addresses are not the configured ones.
+    std::uint64_t address_list_mismatches = 0;
+    /// Accepted version 3 IPv4 advertisements in the checksum form that this node does not send:
+    /// a peer that accepts one form only (keepalived) does not hear this node.
+    std::uint64_t checksum_form_mismatches = 0;
+    /// Largest lateness of a deadline of the elector (advertisement or active down) seen so far.
     Duration worst_lateness{};
 };
 
 /// One virtual router. Create on the election thread's io_context; every call on that thread.
+/// The environment may call back into the router from any of its functions: such events wait until
+/// the actions of the current one are executed. Destroying the router is legal at any time, also
+/// inside a callback; nothing is sent and nothing is released then.
 /// interface_usable() decides between Fault and taking part; a router is born with an unusable
 /// interface, so call it before or after start(), in any order.
 class Router {
@@ -58,7 +73,8 @@ class Router {
     Router& operator=(const Router&) = delete;
 
     void start();
-    /// Graceful stop; `done` runs when the elector reached Initialize (priority 0 was sent).
+    /// Graceful stop; `done` runs when the elector reached Initialize (priority 0 was sent) and
+    /// every release of addresses is complete. At once when the router was not started.
     void shutdown(std::function<void()> done);
     /// Link up and a source address known: sockets are (re)opened for this interface index.
     /// @param index kernel interface index; @param source own address for advertisements.
@@ -75,8 +91,9 @@ class Router {
     [[nodiscard]] const RouterCounters& counters() const;
 
   private:
+    // Shared with handlers in flight, which do nothing when the router is gone.
     struct Impl;
-    std::unique_ptr<Impl> impl_;
+    std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace tandem::vrrp

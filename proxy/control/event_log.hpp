@@ -1,6 +1,8 @@
 // Bounded list of what happened, newest kept. Pure: time is a parameter.
 #pragma once
 
+#include "proxy/control/backend.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -9,8 +11,6 @@
 #include <vector>
 
 #include <boost/json/object.hpp>
-
-#include "proxy/control/backend.hpp"
 
 namespace tandem::control {
 

@@ -59,7 +59,8 @@ struct ServiceConfig {
     Milliseconds connect_timeout = std::chrono::seconds{5};
     /// Closed (RST to both) when no byte moved for this long; zero: never.
     Milliseconds idle_timeout = std::chrono::hours{1};
-    /// After one side's FIN was passed on, the other side has this long without a byte; zero: never.
+    /// After one side's FIN was passed on, the other side has this long without a byte; zero:
+    /// never.
     Milliseconds fin_timeout = std::chrono::seconds{60};
     /// Concurrent connections of the service over all workers; accept pauses at the limit.
     /// Zero: only the process-wide limit counts.

@@ -1,14 +1,14 @@
 // The relay: workers, listeners and flows behind one object. Thread-safe where said.
 #pragma once
 
+#include "proxy/relay/config.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "proxy/relay/config.hpp"
 
 namespace tandem::relay {
 
@@ -74,7 +74,8 @@ class Engine {
     Engine& operator=(const Engine&) = delete;
 
     /// Binds every listener in every worker (IP_FREEBIND, SO_REUSEPORT) and starts the threads.
-    /// @return empty on success, else one message per listener that failed, for people.
+    /// @return empty on success, else one message per listener that failed, for people; then
+    /// nothing was started and the engine can only be destroyed.
     std::vector<std::string> start();
 
     /// Services of this instance accept and connect from now on.
@@ -89,6 +90,10 @@ class Engine {
 
     /// Result of health checking. Thread-safe; reaches the workers asynchronously.
     void set_upstream_up(const std::string& service, const std::string& upstream, bool up);
+
+    /// Where the service listens: as configured, with port zero replaced by the kernel's choice.
+    /// An unknown service: the default endpoint.
+    [[nodiscard]] Endpoint listen_endpoint(const std::string& service) const;
 
     /// Consistent per service, collected from the workers' counters (relaxed atomics).
     [[nodiscard]] std::vector<ServiceStatus> status() const;

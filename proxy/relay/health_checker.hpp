@@ -1,14 +1,14 @@
 // Active health checks of every upstream, from the node's own address. Shell over the health FSM.
 #pragma once
 
+#include "proxy/relay/config.hpp"
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
-
-#include "proxy/relay/config.hpp"
 
 namespace tandem::relay {
 

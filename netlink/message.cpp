@@ -1,0 +1,376 @@
+#include "netlink/message.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include <libmnl/libmnl.h>
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+namespace tandem::netlink {
+
+namespace {
+
+namespace ip = boost::asio::ip;
+
+using Payload = std::span<const std::byte>;
+
+/// MNL_ALIGN without its sign conversions: messages and attributes start at multiples of four.
+constexpr std::size_t align(std::size_t length) {
+    return (length + MNL_ALIGNTO - 1) / MNL_ALIGNTO * MNL_ALIGNTO;
+}
+
+/// Value of an integer attribute; nullopt when its length is not that of Integer.
+template <typename Integer>
+std::optional<Integer> read_integer(Payload payload) {
+    if (payload.size() != sizeof(Integer)) {
+        return std::nullopt;
+    }
+    Integer value{};
+    std::memcpy(&value, payload.data(), sizeof(value));
+    return value;
+}
+
+/// Text up to the first NUL or the end of the attribute.
+std::string read_text(Payload payload) {
+    const auto end = std::find(payload.begin(), payload.end(), std::byte{0});
+    std::string text;
+    std::transform(payload.begin(), end, std::back_inserter(text),
+                   [](std::byte byte) { return static_cast<char>(byte); });
+    return text;
+}
+
+std::optional<IpAddress> read_address(std::uint8_t family, Payload payload) {
+    if (family == AF_INET && payload.size() == sizeof(ip::address_v4::bytes_type)) {
+        ip::address_v4::bytes_type bytes{};
+        std::memcpy(bytes.data(), payload.data(), bytes.size());
+        return IpAddress{ip::address_v4{bytes}};
+    }
+    if (family == AF_INET6 && payload.size() == sizeof(ip::address_v6::bytes_type)) {
+        ip::address_v6::bytes_type bytes{};
+        std::memcpy(bytes.data(), payload.data(), bytes.size());
+        return IpAddress{ip::address_v6{bytes}};
+    }
+    return std::nullopt;
+}
+
+/// Calls visit(type, payload) for each attribute after the first `offset` bytes of the payload.
+/// @return false when the attributes do not fill the message exactly.
+template <typename Visit>
+bool for_each_attribute(const nlmsghdr* header, std::size_t offset, Visit visit) {
+    const std::size_t aligned = align(offset);
+    const std::size_t payload_length = mnl_nlmsg_get_payload_len(header);
+    if (aligned >= payload_length) {
+        return true;
+    }
+    const auto* position = static_cast<const std::byte*>(mnl_nlmsg_get_payload(header)) + aligned;
+    auto remaining = static_cast<int>(payload_length - aligned);
+    const auto* attribute = reinterpret_cast<const nlattr*>(position);
+    while (mnl_attr_ok(attribute, remaining)) {
+        visit(mnl_attr_get_type(attribute),
+              Payload{static_cast<const std::byte*>(mnl_attr_get_payload(attribute)),
+                      mnl_attr_get_payload_len(attribute)});
+        // The last attribute may lack its padding; then this becomes negative.
+        remaining -= static_cast<int>(align(mnl_attr_get_len(attribute)));
+        attribute = mnl_attr_next(attribute);
+    }
+    return remaining <= 0;
+}
+
+/// Copies the fixed header of a message; nullopt when the message is too short for it.
+template <typename Header>
+std::optional<Header> read_fixed_header(const nlmsghdr* header) {
+    if (mnl_nlmsg_get_payload_len(header) < sizeof(Header)) {
+        return std::nullopt;
+    }
+    Header fixed{};
+    std::memcpy(&fixed, mnl_nlmsg_get_payload(header), sizeof(fixed));
+    return fixed;
+}
+
+/// Result of reading one message: nothing (not for us), a body, or malformed.
+struct Reading {
+    std::optional<decltype(Message::body)> body;
+    bool malformed = false;
+};
+
+constexpr bool kMalformed = true;
+
+Reading read_link(const nlmsghdr* header) {
+    const auto fixed = read_fixed_header<ifinfomsg>(header);
+    if (!fixed || fixed->ifi_index <= 0) {
+        return {.body = std::nullopt, .malformed = kMalformed};
+    }
+    // A port that leaves a bridge is announced as RTM_DELLINK of family AF_BRIDGE; the interface
+    // itself stays.
+    if (fixed->ifi_family != AF_UNSPEC) {
+        return {};
+    }
+    const auto index = static_cast<unsigned>(fixed->ifi_index);
+    if (header->nlmsg_type == RTM_DELLINK) {
+        return {.body = LinkGone{index}};
+    }
+    Link link;
+    link.index = index;
+    link.up = (fixed->ifi_flags & IFF_UP) != 0;
+    link.hardware_type = fixed->ifi_type;
+    bool operational = (fixed->ifi_flags & IFF_RUNNING) != 0;
+    const bool whole =
+        for_each_attribute(header, sizeof(ifinfomsg), [&](std::uint16_t type, Payload payload) {
+            if (type == IFLA_IFNAME) {
+                link.name = read_text(payload);
+            } else if (type == IFLA_ADDRESS && payload.size() == link.mac.size()) {
+                std::memcpy(link.mac.data(), payload.data(), link.mac.size());
+            } else if (type == IFLA_OPERSTATE) {
+                const auto state = read_integer<std::uint8_t>(payload);
+                operational = state == IF_OPER_UP || state == IF_OPER_UNKNOWN;
+            }
+        });
+    if (!whole || link.name.empty() || link.name.size() >= IFNAMSIZ) {
+        return {.body = std::nullopt, .malformed = kMalformed};
+    }
+    link.running = link.up && operational;
+    return {.body = LinkPresent{std::move(link)}};
+}
+
+/// Attributes of an address message as they come; the caller decides which address is the local.
+struct AddressAttributes {
+    std::optional<IpAddress> local;
+    std::optional<IpAddress> address;
+    std::optional<std::uint32_t> flags;
+    std::optional<std::uint8_t> protocol;
+    std::optional<ifa_cacheinfo> lifetimes;
+};
+
+void read_address_attribute(std::uint8_t family, std::uint16_t type, Payload payload,
+                            AddressAttributes& attributes) {
+    if (type == IFA_LOCAL) {
+        attributes.local = read_address(family, payload);
+    } else if (type == IFA_ADDRESS) {
+        attributes.address = read_address(family, payload);
+    } else if (type == IFA_FLAGS) {
+        attributes.flags = read_integer<std::uint32_t>(payload);
+    } else if (type == IFA_PROTO) {
+        attributes.protocol = read_integer<std::uint8_t>(payload);
+    } else if (type == IFA_CACHEINFO) {
+        attributes.lifetimes = read_integer<ifa_cacheinfo>(payload);
+    }
+}
+
+Reading read_address_message(const nlmsghdr* header) {
+    const auto fixed = read_fixed_header<ifaddrmsg>(header);
+    if (!fixed) {
+        return {.body = std::nullopt, .malformed = kMalformed};
+    }
+    if (fixed->ifa_family != AF_INET && fixed->ifa_family != AF_INET6) {
+        return {};
+    }
+    AddressAttributes attributes;
+    const bool whole =
+        for_each_attribute(header, sizeof(ifaddrmsg), [&](std::uint16_t type, Payload payload) {
+            read_address_attribute(fixed->ifa_family, type, payload, attributes);
+        });
+    const auto& local = attributes.local ? attributes.local : attributes.address;
+    const unsigned longest = fixed->ifa_family == AF_INET ? 32 : 128;
+    if (!whole || !local || fixed->ifa_index == 0 || fixed->ifa_prefixlen > longest) {
+        return {.body = std::nullopt, .malformed = kMalformed};
+    }
+    Address address{.index = fixed->ifa_index,
+                    .address = *local,
+                    .prefix_length = fixed->ifa_prefixlen,
+                    .scope = fixed->ifa_scope,
+                    // The header has room for the first eight flags only.
+                    .flags = attributes.flags.value_or(fixed->ifa_flags),
+                    .protocol = attributes.protocol.value_or(0)};
+    if (attributes.lifetimes) {
+        address.valid_lifetime = attributes.lifetimes->ifa_valid;
+        address.preferred_lifetime = attributes.lifetimes->ifa_prefered;
+    }
+    if (header->nlmsg_type == RTM_DELADDR) {
+        return {.body = AddressGone{std::move(address)}};
+    }
+    return {.body = AddressPresent{std::move(address)}};
+}
+
+/// The kernel reports errno negated; anything else is not from a kernel.
+std::optional<int> positive_errno(int error) {
+    if (error > 0 || error == std::numeric_limits<int>::min()) {
+        return std::nullopt;
+    }
+    return -error;
+}
+
+Reading read_acknowledgement(const nlmsghdr* header) {
+    const auto fixed = read_fixed_header<nlmsgerr>(header);
+    const auto error = fixed ? positive_errno(fixed->error) : std::nullopt;
+    if (!error) {
+        return {.body = std::nullopt, .malformed = kMalformed};
+    }
+    Acknowledgement acknowledgement;
+    acknowledgement.error = *error;
+    if ((header->nlmsg_flags & NLM_F_ACK_TLVS) != 0) {
+        std::size_t offset = sizeof(nlmsgerr);
+        // Without NETLINK_CAP_ACK the kernel puts the whole request between header and text.
+        if ((header->nlmsg_flags & NLM_F_CAPPED) == 0 && fixed->msg.nlmsg_len > sizeof(nlmsghdr)) {
+            offset += fixed->msg.nlmsg_len - sizeof(nlmsghdr);
+        }
+        for_each_attribute(header, offset, [&](std::uint16_t type, Payload payload) {
+            if (type == NLMSGERR_ATTR_MSG) {
+                acknowledgement.text = read_text(payload);
+            }
+        });
+    }
+    return {.body = std::move(acknowledgement)};
+}
+
+Reading read_dump_end(const nlmsghdr* header) {
+    const auto fixed = read_fixed_header<int>(header);
+    const auto error = fixed ? positive_errno(*fixed) : std::nullopt;
+    if (!error) {
+        return {.body = std::nullopt, .malformed = kMalformed};
+    }
+    return {.body = DumpEnd{*error}};
+}
+
+Reading read_message(const nlmsghdr* header) {
+    switch (header->nlmsg_type) {
+        case RTM_NEWLINK:
+        case RTM_DELLINK:
+            return read_link(header);
+        case RTM_NEWADDR:
+        case RTM_DELADDR:
+            return read_address_message(header);
+        case NLMSG_ERROR:
+            return read_acknowledgement(header);
+        case NLMSG_DONE:
+            return read_dump_end(header);
+        default:
+            return {};
+    }
+}
+
+/// A request being built. The buffer is larger than any request of this file.
+class Request {
+  public:
+    Request(std::uint16_t type, unsigned flags, std::uint32_t sequence, std::size_t capacity)
+        : bytes_(capacity), header_(mnl_nlmsg_put_header(bytes_.data())) {
+        header_->nlmsg_type = type;
+        header_->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+        header_->nlmsg_seq = sequence;
+    }
+
+    template <typename Fixed>
+    void put_fixed_header(const Fixed& fixed) {
+        std::memcpy(mnl_nlmsg_put_extra_header(header_, sizeof(fixed)), &fixed, sizeof(fixed));
+    }
+    void put(std::uint16_t type, std::size_t length, const void* data) {
+        mnl_attr_put_check(header_, bytes_.size(), type, length, data);
+    }
+    void put_address(std::uint16_t type, const IpAddress& address) {
+        if (address.is_v4()) {
+            const auto bytes = address.to_v4().to_bytes();
+            put(type, bytes.size(), bytes.data());
+        } else {
+            const auto bytes = address.to_v6().to_bytes();
+            put(type, bytes.size(), bytes.data());
+        }
+    }
+    Bytes finish() {
+        bytes_.resize(header_->nlmsg_len);
+        return std::move(bytes_);
+    }
+
+  private:
+    Bytes bytes_;
+    nlmsghdr* header_;
+};
+
+/// Headers and every attribute of an address request without its label: 24 + 3 × 20 + 8 + 20 + 8.
+constexpr std::size_t kAddressRequestCapacity = 128;
+
+ifaddrmsg address_header(unsigned index, const IpAddress& address, std::uint8_t prefix_length) {
+    ifaddrmsg fixed{};
+    fixed.ifa_family = address.is_v4() ? AF_INET : AF_INET6;
+    fixed.ifa_prefixlen = prefix_length;
+    fixed.ifa_index = index;
+    return fixed;
+}
+
+}  // namespace
+
+Batch parse_messages(std::span<const std::byte> bytes) {
+    Batch batch;
+    auto remaining =
+        static_cast<int>(std::min<std::size_t>(bytes.size(), std::numeric_limits<int>::max()));
+    const auto* header = reinterpret_cast<const nlmsghdr*>(bytes.data());
+    while (mnl_nlmsg_ok(header, remaining)) {
+        Reading reading = read_message(header);
+        batch.malformed = batch.malformed || reading.malformed;
+        if (reading.body) {
+            batch.messages.push_back(
+                {.sequence = header->nlmsg_seq,
+                 .dump_interrupted = (header->nlmsg_flags & NLM_F_DUMP_INTR) != 0,
+                 .body = *std::move(reading.body)});
+        }
+        header = mnl_nlmsg_next(header, &remaining);
+    }
+    batch.malformed = batch.malformed || remaining > 0;
+    return batch;
+}
+
+Bytes build_dump(std::uint32_t sequence, DumpKind kind) {
+    const bool links = kind == DumpKind::Links;
+    Request request{links ? std::uint16_t{RTM_GETLINK} : std::uint16_t{RTM_GETADDR}, NLM_F_DUMP,
+                    sequence, kAddressRequestCapacity};
+    if (links) {
+        request.put_fixed_header(ifinfomsg{});
+    } else {
+        request.put_fixed_header(ifaddrmsg{});
+    }
+    return request.finish();
+}
+
+Bytes build_add_address(std::uint32_t sequence, unsigned index, const VirtualAddress& address,
+                        std::chrono::seconds lease) {
+    Request request{RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, sequence,
+                    kAddressRequestCapacity + align(address.label.size())};
+    const bool v4 = address.address.is_v4();
+    ifaddrmsg fixed = address_header(index, address.address, address.prefix_length);
+    fixed.ifa_scope = address.scope;
+    request.put_fixed_header(fixed);
+    request.put_address(IFA_LOCAL, address.address);
+    request.put_address(IFA_ADDRESS, address.address);
+    if (v4 && address.broadcast && address.broadcast->is_v4()) {
+        request.put_address(IFA_BROADCAST, *address.broadcast);
+    }
+    if (v4 && !address.label.empty()) {
+        request.put(IFA_LABEL, address.label.size() + 1, address.label.c_str());
+    }
+    const std::uint32_t flags = v4 || address.duplicate_address_detection ? 0 : IFA_F_NODAD;
+    request.put(IFA_FLAGS, sizeof(flags), &flags);
+
+    ifa_cacheinfo lifetimes{};
+    lifetimes.ifa_valid = lease.count() > 0 && lease.count() < kForever
+                              ? static_cast<std::uint32_t>(lease.count())
+                              : kForever;
+    lifetimes.ifa_prefered = v4 ? lifetimes.ifa_valid : 0;
+    request.put(IFA_CACHEINFO, sizeof(lifetimes), &lifetimes);
+    request.put(IFA_PROTO, sizeof(kAddressProtocol), &kAddressProtocol);
+    return request.finish();
+}
+
+Bytes build_remove_address(std::uint32_t sequence, unsigned index, const IpAddress& address,
+                           std::uint8_t prefix_length) {
+    Request request{RTM_DELADDR, NLM_F_ACK, sequence, kAddressRequestCapacity};
+    request.put_fixed_header(address_header(index, address, prefix_length));
+    request.put_address(IFA_LOCAL, address);
+    request.put_address(IFA_ADDRESS, address);
+    return request.finish();
+}
+
+}  // namespace tandem::netlink

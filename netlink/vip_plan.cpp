@@ -1,0 +1,71 @@
+#include "netlink/vip_plan.hpp"
+
+#include <algorithm>
+
+namespace tandem::netlink {
+
+namespace {
+
+/// Removals for one virtual address.
+void plan_removals(const VirtualAddress& wanted, bool acquired, std::span<const Address> actual,
+                   Operation operation, std::vector<Operation>& operations) {
+    operation.kind = Operation::Kind::Remove;
+    for (const Address& entry : actual) {
+        const bool configured = acquired && entry.prefix_length == wanted.prefix_length;
+        if (entry.address == wanted.address && !configured) {
+            operation.prefix_length = entry.prefix_length;
+            operations.push_back(operation);
+        }
+    }
+}
+
+bool is_present(const VirtualAddress& wanted, std::span<const Address> actual) {
+    return std::any_of(actual.begin(), actual.end(), [&](const Address& entry) {
+        return entry.address == wanted.address && entry.prefix_length == wanted.prefix_length;
+    });
+}
+
+}  // namespace
+
+std::vector<Operation> plan_changes(std::span<const DesiredGroup> desired, const Tables& tables) {
+    std::vector<Operation> removals;
+    std::vector<Operation> additions;
+    for (std::size_t group = 0; group < desired.size(); ++group) {
+        const auto& [addresses, acquired] = desired[group];
+        for (std::size_t position = 0; position < addresses.size(); ++position) {
+            const VirtualAddress& wanted = addresses[position];
+            const Link* link = tables.find_link(wanted.interface);
+            if (link == nullptr) {
+                continue;
+            }
+            const auto actual = tables.addresses(link->index);
+            const Operation operation{.kind = Operation::Kind::Add,
+                                      .group = group,
+                                      .address = position,
+                                      .index = link->index,
+                                      .prefix_length = wanted.prefix_length};
+            plan_removals(wanted, acquired, actual, operation, removals);
+            if (acquired && link->up && !is_present(wanted, actual)) {
+                additions.push_back(operation);
+            }
+        }
+    }
+    removals.insert(removals.end(), additions.begin(), additions.end());
+    return removals;
+}
+
+bool CorrectionLimiter::allow(TimePoint now) {
+    const std::int64_t earned = now > counted_ ? (now - counted_) / kInterval : 0;
+    if (earned > 0) {
+        const std::int64_t missing = kBurst - available_;
+        available_ += static_cast<unsigned>(std::min(earned, missing));
+        counted_ = available_ == kBurst ? now : counted_ + earned * kInterval;
+    }
+    if (available_ == 0) {
+        return false;
+    }
+    --available_;
+    return true;
+}
+
+}  // namespace tandem::netlink

@@ -1,0 +1,72 @@
+// Desired virtual addresses against actual ones: what to do, in which order. Pure.
+#pragma once
+
+#include "netlink/config.hpp"
+#include "netlink/tables.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace tandem::netlink {
+
+/// One group of virtual addresses and whether it belongs on the interfaces.
+struct DesiredGroup {
+    std::span<const VirtualAddress> addresses;
+    bool acquired = false;
+};
+
+/// One request to the kernel.
+struct Operation {
+    enum class Kind : std::uint8_t {
+        Remove,  ///< take the address off
+        Add,     ///< not there: put it on
+    };
+    Kind kind{};
+    /// Position of the group in the desired list and of the address in the group.
+    std::size_t group = 0;
+    std::size_t address = 0;
+    /// Index of the interface now.
+    unsigned index = 0;
+    /// Of the entry to add or remove; a removal may be of another length than configured.
+    std::uint8_t prefix_length = 0;
+    friend bool operator==(const Operation&, const Operation&) = default;
+};
+
+/// Operations that turn the actual state into the desired one; empty when they agree. Level
+/// triggered: the history does not matter, and after the operations are done the plan is empty.
+///
+/// - A group that is not acquired: every entry with one of its addresses, whatever the prefix
+///   length, is removed from the interface of that address (and from no other interface).
+/// - A group that is acquired: an address that is missing is added. An entry of another prefix
+///   length is removed: it has no lease, so it would outlive this process.
+/// - An interface that does not exist or is administratively down gets nothing added; it is
+///   planned again when it changes. (The kernel flushes IPv6 addresses when an interface goes
+///   down.)
+/// All removals come first: an IPv6 address cannot be there twice with two prefix lengths.
+std::vector<Operation> plan_changes(std::span<const DesiredGroup> desired, const Tables& tables);
+
+/// Limits how often one address is corrected because somebody else changes it: a burst, then a
+/// steady rate (a token bucket), so that a fight with another program is never a busy loop.
+class CorrectionLimiter {
+  public:
+    using TimePoint = std::chrono::steady_clock::time_point;
+    /// Corrections at once.
+    static constexpr unsigned kBurst = 10;
+    /// After that, one in this time.
+    static constexpr std::chrono::seconds kInterval{1};
+
+    /// Takes one correction from the budget; false: not now, try again after kInterval.
+    bool allow(TimePoint now);
+    /// Corrections that are left at once.
+    [[nodiscard]] unsigned available() const { return available_; }
+
+  private:
+    unsigned available_ = kBurst;
+    /// When the budget was last counted up.
+    TimePoint counted_{};
+};
+
+}  // namespace tandem::netlink

@@ -1,0 +1,450 @@
+#include "proxy/control/protocol.hpp"
+
+#include "proxy/control/time_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
+#include <boost/system/error_code.hpp>
+
+namespace tandem::control {
+namespace {
+
+namespace json = boost::json;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kMaxNesting = 8;
+constexpr std::size_t kMaxQuoted = 64;
+
+/// Foreign text for a message: quoted, shortened, and only printable ASCII.
+std::string quoted(std::string_view text) {
+    std::string result = "\"";
+    for (const char character : text.substr(0, kMaxQuoted)) {
+        const bool printable = character >= ' ' && character <= '~' && character != '"';
+        result += printable ? character : '?';
+    }
+    return result + (text.size() > kMaxQuoted ? "…\"" : "\"");
+}
+
+std::string describe(const json::value& value) {
+    switch (value.kind()) {
+        case json::kind::null:
+            return "null";
+        case json::kind::bool_:
+            return "a boolean";
+        case json::kind::int64:
+        case json::kind::uint64:
+            return "the integer " + json::serialize(value);
+        case json::kind::double_:
+            return "a number that is not an integer";
+        case json::kind::string:
+            return "the string " + quoted(value.get_string());
+        case json::kind::array:
+            return "an array";
+        case json::kind::object:
+            return "an object";
+    }
+    return "something else";
+}
+
+/// Takes the fields out of a request body one by one, remembers the first complaint, and at the
+/// end refuses what nobody asked for.
+class FieldReader {
+  public:
+    explicit FieldReader(std::string_view body) {
+        if (body.empty()) {
+            return;
+        }
+        json::parse_options options;
+        options.max_depth = kMaxNesting;
+        boost::system::error_code error;
+        json::value value = json::parse({body.data(), body.size()}, error, {}, options);
+        if (error) {
+            problem_ = "the request body is not valid JSON: " + error.message();
+        } else if (!value.is_object()) {
+            problem_ = "the request body must be a JSON object, got " + describe(value);
+        } else {
+            fields_ = std::move(value.get_object());
+        }
+    }
+
+    void boolean(std::string_view name, bool& target) {
+        if (const json::value* value = find(name)) {
+            if (value->is_bool()) {
+                target = value->get_bool();
+            } else {
+                complain(name, "true or false", *value);
+            }
+        }
+    }
+
+    void duration(std::string_view name, milliseconds longest,
+                  std::optional<milliseconds>& target) {
+        const json::value* value = find(name);
+        if (value == nullptr || value->is_null()) {
+            return;
+        }
+        boost::system::error_code error;
+        const auto number = value->to_number<std::int64_t>(error);
+        if (!value->is_double() && !error && number >= 1 && number <= longest.count()) {
+            target = milliseconds(number);
+        } else {
+            complain(name,
+                     "an integer from 1 to " + std::to_string(longest.count()) + " (milliseconds)",
+                     *value);
+        }
+    }
+
+    void names(std::string_view name, std::vector<std::string>& target) {
+        const json::value* value = find(name);
+        if (value == nullptr) {
+            return;
+        }
+        if (!value->is_array() || value->get_array().size() > kMaxInstances) {
+            complain(name, "an array of at most " + std::to_string(kMaxInstances) + " names",
+                     *value);
+            return;
+        }
+        for (const json::value& item : value->get_array()) {
+            if (!item.is_string() || item.get_string().empty() ||
+                item.get_string().size() > kMaxNameLength) {
+                complain(name, "names of 1 to " + std::to_string(kMaxNameLength) + " characters",
+                         item);
+                return;
+            }
+            target.emplace_back(item.get_string());
+        }
+    }
+
+    /// A field that may be missing; present it must be a string.
+    std::optional<std::string> text(std::string_view name, std::string_view allowed) {
+        const json::value* value = find(name);
+        if (value == nullptr) {
+            return std::nullopt;
+        }
+        if (!value->is_string()) {
+            complain(name, allowed, *value);
+            return std::nullopt;
+        }
+        return std::string(value->get_string());
+    }
+
+    void refuse(std::string message) {
+        if (problem_.empty()) {
+            problem_ = std::move(message);
+        }
+    }
+
+    void complain(std::string_view name, std::string_view allowed, const json::value& got) {
+        refuse("field " + quoted(name) + ": expected " + std::string(allowed) + ", got " +
+               describe(got));
+    }
+
+    /// The first complaint, or the first field nobody asked for; empty when all is well.
+    std::string finish() {
+        for (const auto& field : fields_) {
+            bool asked = false;
+            for (const std::string_view name : asked_) {
+                asked = asked || name == field.key();
+            }
+            if (!asked) {
+                refuse("unknown field " + quoted(field.key()) + "; allowed: " + allowed_names());
+            }
+        }
+        return problem_;
+    }
+
+  private:
+    const json::value* find(std::string_view name) {
+        asked_.push_back(name);
+        return fields_.if_contains(name);
+    }
+
+    std::string allowed_names() const {
+        std::string list;
+        for (const std::string_view name : asked_) {
+            list += (list.empty() ? "" : ", ") + std::string(name);
+        }
+        return list.empty() ? "none" : list;
+    }
+
+    json::object fields_;
+    std::vector<std::string_view> asked_;
+    std::string problem_;
+};
+
+using Parsed = std::variant<Command, Response>;
+
+Response bad_request(std::string_view message) {
+    return make_error(400, ExitCode::Usage, message);
+}
+
+Parsed finish(FieldReader& reader, Command command) {
+    const std::string problem = reader.finish();
+    if (!problem.empty()) {
+        return bad_request(problem);
+    }
+    return command;
+}
+
+Parsed parse_failover(std::string_view body) {
+    constexpr std::string_view kDirections = "one of \"switch\", \"to-peer\", \"here\"";
+    FieldReader reader(body);
+    FailoverRequest request;
+    reader.names("instances", request.instances);
+    if (const auto direction = reader.text("direction", kDirections)) {
+        if (*direction == "to-peer") {
+            request.direction = FailoverRequest::Direction::ToPeer;
+        } else if (*direction == "here") {
+            request.direction = FailoverRequest::Direction::Here;
+        } else if (*direction != "switch") {
+            reader.complain("direction", kDirections, json::value(*direction));
+        }
+    }
+    reader.boolean("dry_run", request.dry_run);
+    reader.boolean("force", request.force);
+    reader.boolean("no_handover", request.no_handover);
+    reader.duration("timeout_ms", kMaxFailoverTimeout, request.timeout);
+    reader.duration("hold_for_ms", kMaxHold, request.hold_for);
+    return finish(reader, std::move(request));
+}
+
+Parsed parse_resume(std::string_view body) {
+    FieldReader reader(body);
+    ResumeCommand command;
+    reader.names("instances", command.instances);
+    return finish(reader, std::move(command));
+}
+
+Parsed parse_check(std::string_view body) {
+    constexpr std::string_view kAllowed = "the absolute path of a file";
+    FieldReader reader(body);
+    CheckCommand command{reader.text("path", kAllowed).value_or("")};
+    const std::string& path = command.path;
+    if (path.empty()) {
+        reader.refuse("field \"path\" is required: " + std::string(kAllowed));
+    } else if (path.front() != '/' || path.size() > kMaxPathLength ||
+               path.find('\0') != std::string::npos) {
+        reader.complain("path", kAllowed, json::value(path));
+    }
+    return finish(reader, std::move(command));
+}
+
+/// Undoes percent-encoding; nullopt for a broken escape.
+std::optional<std::string> decode(std::string_view text) {
+    std::string result;
+    for (std::size_t index = 0; index < text.size(); ++index) {
+        if (text[index] != '%') {
+            result += text[index];
+            continue;
+        }
+        const std::string_view digits = text.substr(index + 1, 2);
+        unsigned value = 0;
+        const auto [end, error] =
+            std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+        if (digits.size() != 2 || error != std::errc() || end != digits.data() + 2) {
+            return std::nullopt;
+        }
+        result += static_cast<char>(value);
+        index += 2;
+    }
+    return result;
+}
+
+/// One "name=value" of the query of /v1/events; returns the complaint.
+std::string apply_event_parameter(EventsCommand& command, std::string_view name,
+                                  const std::string& value) {
+    if (name == "after") {
+        const char* const end = value.data() + value.size();
+        const auto [parsed, error] =
+            std::from_chars(value.data(), end, command.query.after_sequence);
+        if (error != std::errc() || parsed != end) {
+            return "parameter \"after\": expected a sequence number, got " + quoted(value);
+        }
+    } else if (name == "since") {
+        command.query.since = parse_rfc3339(value);
+        if (!command.query.since) {
+            return "parameter \"since\": expected a time like 2026-01-31T12:00:00Z, got " +
+                   quoted(value);
+        }
+    } else if (name == "follow") {
+        if (value != "0" && value != "1") {
+            return "parameter \"follow\": expected 0 or 1, got " + quoted(value);
+        }
+        command.follow = value == "1";
+    } else {
+        return "unknown parameter " + quoted(name) + "; allowed: after, since, follow";
+    }
+    return {};
+}
+
+Parsed parse_events(std::string_view query) {
+    EventsCommand command;
+    while (!query.empty()) {
+        const std::string_view parameter = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(query.size(), parameter.size() + 1));
+        const std::size_t equals = parameter.find('=');
+        if (equals == std::string_view::npos) {
+            return bad_request("parameter " + quoted(parameter) + " has no value");
+        }
+        const auto value = decode(parameter.substr(equals + 1));
+        if (!value) {
+            return bad_request("parameter " + quoted(parameter) + ": broken percent-encoding");
+        }
+        const std::string problem =
+            apply_event_parameter(command, parameter.substr(0, equals), *value);
+        if (!problem.empty()) {
+            return bad_request(problem);
+        }
+    }
+    return command;
+}
+
+struct Resource {
+    std::string_view path;
+    std::string_view method;
+    /// Gets the query for GET, the body for POST.
+    Parsed (*parse)(std::string_view input);
+};
+
+constexpr std::array kResources{
+    Resource{"/v1/status", "GET", [](std::string_view) -> Parsed { return StatusCommand{}; }},
+    Resource{"/v1/version", "GET", [](std::string_view) -> Parsed { return VersionCommand{}; }},
+    Resource{"/v1/events", "GET", parse_events},
+    Resource{"/v1/failover", "POST", parse_failover},
+    Resource{"/v1/resume", "POST", parse_resume},
+    Resource{"/v1/check", "POST", parse_check},
+};
+
+json::value optional_milliseconds(const std::optional<milliseconds>& duration) {
+    return duration ? json::value(duration->count()) : json::value(nullptr);
+}
+
+std::string_view direction_name(FailoverRequest::Direction direction) {
+    switch (direction) {
+        case FailoverRequest::Direction::Switch:
+            return "switch";
+        case FailoverRequest::Direction::ToPeer:
+            return "to-peer";
+        case FailoverRequest::Direction::Here:
+            return "here";
+    }
+    return "switch";
+}
+
+Request request_of(const StatusCommand&) {
+    return {"GET", "/v1/status", {}};
+}
+Request request_of(const VersionCommand&) {
+    return {"GET", "/v1/version", {}};
+}
+Request request_of(const CheckCommand& command) {
+    return {"POST", "/v1/check", json::serialize(json::object{{"path", command.path}})};
+}
+Request request_of(const ResumeCommand& command) {
+    const json::object body{{"instances", json::value_from(command.instances)}};
+    return {"POST", "/v1/resume", json::serialize(body)};
+}
+Request request_of(const FailoverRequest& request) {
+    const json::object body{{"instances", json::value_from(request.instances)},
+                            {"direction", direction_name(request.direction)},
+                            {"dry_run", request.dry_run},
+                            {"force", request.force},
+                            {"no_handover", request.no_handover},
+                            {"timeout_ms", optional_milliseconds(request.timeout)},
+                            {"hold_for_ms", optional_milliseconds(request.hold_for)}};
+    return {"POST", "/v1/failover", json::serialize(body)};
+}
+Request request_of(const EventsCommand& command) {
+    std::string target = "/v1/events?after=" + std::to_string(command.query.after_sequence);
+    if (command.query.since) {
+        target += "&since=" + format_rfc3339(*command.query.since);
+    }
+    return {"GET", target + (command.follow ? "&follow=1" : ""), {}};
+}
+
+std::string first_line(const std::string& text) {
+    return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+std::variant<Command, Response> parse_request(std::string_view method, std::string_view target,
+                                              std::string_view body) {
+    const std::size_t mark = target.find('?');
+    const std::string_view path = target.substr(0, mark);
+    const std::string_view query =
+        mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
+    std::string known;
+    for (const Resource& resource : kResources) {
+        known += (known.empty() ? "" : ", ") + std::string(resource.path);
+        if (resource.path != path) {
+            continue;
+        }
+        if (resource.method != method) {
+            Response response =
+                make_error(405, ExitCode::Usage,
+                           std::string(path) + " is for " + std::string(resource.method));
+            response.allow = resource.method;
+            return response;
+        }
+        return resource.parse(method == "GET" ? query : body);
+    }
+    return make_error(404, ExitCode::Usage, "no resource " + quoted(path) + "; there are " + known);
+}
+
+Request to_request(const Command& command) {
+    return std::visit([](const auto& value) { return request_of(value); }, command);
+}
+
+unsigned http_status(ExitCode code) {
+    switch (code) {
+        case ExitCode::Done:
+        case ExitCode::Degraded:
+            return 200;
+        case ExitCode::Usage:
+            return 400;
+        case ExitCode::Refused:
+        case ExitCode::RolledBack:
+            return 409;
+        case ExitCode::Unknown:
+        case ExitCode::TimedOut:
+            return 504;
+        case ExitCode::Internal:
+        case ExitCode::NoDaemon:
+            return 500;
+    }
+    return 500;
+}
+
+Response to_response(const Reply& reply) {
+    json::object object;
+    object["code"] = static_cast<unsigned>(reply.code);
+    object["message"] = first_line(reply.text);
+    object["text"] = reply.text;
+    if (const json::object* body = reply.body.if_object()) {
+        for (const auto& field : *body) {
+            if (field.key() != "code") {
+                object[field.key()] = field.value();
+            }
+        }
+    }
+    return {http_status(reply.code), json::serialize(object) + "\n", {}};
+}
+
+Response make_error(unsigned status, ExitCode code, std::string_view message) {
+    json::object object;
+    object["code"] = static_cast<unsigned>(code);
+    object["message"] = message;
+    object["text"] = message;
+    return {status, json::serialize(object) + "\n", {}};
+}
+
+}  // namespace tandem::control

@@ -1,0 +1,335 @@
+#include "proxy/control/status_view.hpp"
+
+#include "proxy/control/time_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace tandem::control {
+namespace {
+
+namespace json = boost::json;
+using std::chrono::milliseconds;
+using std::chrono::system_clock;
+
+constexpr std::size_t kColumns = 80;
+constexpr std::size_t kLabelWidth = 14;
+constexpr std::size_t kUpstreamNameWidth = 28;
+constexpr std::string_view kNothing = "-";
+
+constexpr std::string_view kGreen = "\x1b[32m";
+constexpr std::string_view kRed = "\x1b[31m";
+constexpr std::string_view kBold = "\x1b[1m";
+constexpr std::string_view kPlain = "\x1b[0m";
+
+std::string printable(std::string_view text) {
+    std::string result(text);
+    std::replace_if(
+        result.begin(), result.end(),
+        [](char character) { return (character >= 0 && character < ' ') || character == '\x7f'; },
+        '?');
+    return result;
+}
+
+const json::value* member(const json::value& value, std::string_view name) {
+    const json::object* object = value.if_object();
+    return object == nullptr ? nullptr : object->if_contains(name);
+}
+
+std::string text_of(const json::value* value) {
+    if (value == nullptr || value->is_null() || value->is_structured()) {
+        return std::string(kNothing);
+    }
+    if (const json::string* text = value->if_string()) {
+        return text->empty() ? std::string(kNothing) : printable(*text);
+    }
+    return json::serialize(*value);
+}
+
+std::string text_of(const json::value& value, std::string_view name) {
+    return text_of(member(value, name));
+}
+
+std::optional<double> number_of(const json::value& value, std::string_view name) {
+    const json::value* number = member(value, name);
+    if (number == nullptr || !number->is_number()) {
+        return std::nullopt;
+    }
+    return number->to_number<double>();
+}
+
+bool true_of(const json::value& value, std::string_view name) {
+    const json::value* flag = member(value, name);
+    return flag != nullptr && flag->is_bool() && flag->get_bool();
+}
+
+const json::array& array_of(const json::value& value, std::string_view name) {
+    static const json::array kEmpty;
+    const json::value* list = member(value, name);
+    return list != nullptr && list->is_array() ? list->get_array() : kEmpty;
+}
+
+std::string duration_of(const json::value& value, std::string_view name) {
+    constexpr double kLongest = 1e15;
+    const auto number = number_of(value, name);
+    if (!number || *number < 0 || *number > kLongest) {
+        return std::string(kNothing);
+    }
+    return format_duration(milliseconds(static_cast<milliseconds::rep>(*number)));
+}
+
+std::string bytes_of(const json::value& value, std::string_view name) {
+    constexpr std::array kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    auto number = number_of(value, name);
+    if (!number) {
+        return std::string(kNothing);
+    }
+    std::size_t unit = 0;
+    for (; *number >= 1024 && unit + 1 < kUnits.size(); ++unit) {
+        *number /= 1024;
+    }
+    std::array<char, 48> text{};
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
+    const int length = std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s",
+                                     *number, kUnits[unit]);
+    return {text.data(), static_cast<std::size_t>(std::max(0, length))};
+}
+
+/// Collects lines and keeps every one of them inside the columns.
+class Page {
+  public:
+    explicit Page(const ViewOptions& options) : options_(options) {}
+
+    void blank() { text_ += '\n'; }
+
+    /// "instance VI_1  ACTIVE"; only the state is coloured.
+    void headline(std::string_view kind, std::string name, const std::string& state,
+                  std::string_view colour) {
+        const std::size_t room = kColumns - std::min(kColumns, kind.size() + state.size() + 3);
+        name.resize(std::min(name.size(), room));
+        text_ +=
+            std::string(kind) + " " + coloured(name, kBold) + "  " + coloured(state, colour) + "\n";
+    }
+
+    /// A labelled value, wrapped between words under itself.
+    void field(std::string_view label, std::string_view value) {
+        std::string line = "  " + std::string(label);
+        line.resize(kLabelWidth, ' ');
+        const std::size_t start = line.size();
+        while (!value.empty()) {
+            std::string_view word = value.substr(0, value.find(' '));
+            value.remove_prefix(std::min(value.size(), word.size() + 1));
+            if (line.size() > start && line.size() + 1 + word.size() > kColumns) {
+                finish(line, start);
+            }
+            line += line.size() > start ? " " : "";
+            while (word.size() > kColumns - start) {
+                line += word.substr(0, kColumns - start);
+                word.remove_prefix(kColumns - start);
+                finish(line, start);
+            }
+            line += word;
+        }
+        text_ += line + "\n";
+    }
+
+    void line(std::string_view text) { text_ += std::string(text.substr(0, kColumns)) + "\n"; }
+
+    void table_row(const std::string& before, const std::string& state, std::string_view colour,
+                   const std::string& after) {
+        text_ += before + coloured(state, colour) + after + "\n";
+    }
+
+    std::string take() { return std::move(text_); }
+    [[nodiscard]] const ViewOptions& options() const { return options_; }
+
+  private:
+    void finish(std::string& line, std::size_t indent) {
+        text_ += line + "\n";
+        line.assign(indent, ' ');
+    }
+
+    [[nodiscard]] std::string coloured(const std::string& text, std::string_view colour) const {
+        if (!options_.colour || colour.empty()) {
+            return text;
+        }
+        return std::string(colour) + text + std::string(kPlain);
+    }
+
+    const ViewOptions& options_;
+    std::string text_;
+};
+
+std::string upper(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](char character) {
+        return character >= 'a' && character <= 'z' ? static_cast<char>(character - 'a' + 'A')
+                                                    : character;
+    });
+    return text;
+}
+
+/// Left or right aligned in `width`, never cut.
+std::string left(std::string text, std::size_t width) {
+    text.resize(std::max(width, text.size()), ' ');
+    return text;
+}
+std::string right(const std::string& text, std::size_t width) {
+    return std::string(width - std::min(width, text.size()), ' ') + text;
+}
+
+std::string moment(const std::string& text, system_clock::time_point now) {
+    const auto time = parse_rfc3339(text);
+    if (!time) {
+        return text;
+    }
+    const auto distance = std::chrono::duration_cast<milliseconds>(now - *time);
+    return distance.count() >= 0 ? text + " (" + format_duration(distance) + " ago)"
+                                 : text + " (in " + format_duration(-distance) + ")";
+}
+
+std::string peer_text(const json::value& instance) {
+    const json::value* peer = member(instance, "peer");
+    if (peer == nullptr || !peer->is_object()) {
+        return "none heard";
+    }
+    return text_of(*peer, "address") + ", priority " + text_of(*peer, "priority") + ", heard " +
+           duration_of(*peer, "last_heard_ms") + " ago";
+}
+
+std::string addresses_text(const json::value& instance) {
+    std::string list;
+    for (const json::value& address : array_of(instance, "addresses")) {
+        list += (list.empty() ? "" : ", ") + text_of(&address);
+    }
+    const std::string lease = text_of(instance, "lease_s");
+    const bool present = true_of(instance, "addresses_present");
+    return (list.empty() ? std::string(kNothing) : list) +
+           (present ? "; on this node, lease " + lease + " s" : "; not on this node");
+}
+
+void render_instance(Page& page, const json::value& instance) {
+    const std::string state = text_of(instance, "state");
+    std::string_view colour;
+    if (state == "active") {
+        colour = kGreen;
+    } else if (state == "fault") {
+        colour = kRed;
+    }
+    page.headline("instance", text_of(instance, "name"), upper(state), colour);
+    page.field("since", moment(text_of(instance, "since"), page.options().now));
+    page.field("reason", text_of(instance, "reason"));
+    for (const json::value& fault : array_of(instance, "faults")) {
+        page.field("fault", text_of(&fault));
+    }
+    page.field("priority", text_of(instance, "effective_priority") + " (configured " +
+                               text_of(instance, "priority") + ")");
+    page.field("addresses", addresses_text(instance));
+    page.field("peer", peer_text(instance));
+    if (const json::value* hold = member(instance, "hold");
+        hold != nullptr && true_of(*hold, "active")) {
+        const std::string until = text_of(*hold, "until");
+        page.field("hold", "does not preempt until " +
+                               (until == kNothing ? "resume" : moment(until, page.options().now)) +
+                               "; to end it: tandemctl resume");
+    }
+    page.field("protocol", "VRRPv" + text_of(instance, "version") + ", virtual router " +
+                               text_of(instance, "virtual_router_id") + " on " +
+                               text_of(instance, "interface") + ", advertised each " +
+                               text_of(instance, "advertisement_interval_ms") + " ms, down after " +
+                               text_of(instance, "active_down_interval_ms") + " ms");
+    if (const json::value* counters = member(instance, "counters")) {
+        page.field("adverts", "sent " + text_of(*counters, "adverts_sent") + ", received " +
+                                  text_of(*counters, "adverts_received") + ", discarded " +
+                                  text_of(*counters, "discarded") + "; became active " +
+                                  text_of(*counters, "became_active") + " times");
+    }
+}
+
+void render_upstreams(Page& page, const json::array& upstreams) {
+    if (upstreams.empty()) {
+        page.field("upstreams", "none");
+        return;
+    }
+    page.line("  " + left("upstream", kUpstreamNameWidth) +
+              "  state weight   active  connected   failures");
+    for (const json::value& upstream : upstreams) {
+        std::string name = "  " + text_of(upstream, "name");
+        if (name.size() > kUpstreamNameWidth + 2) {
+            page.line(name);
+            name.clear();
+        }
+        const std::string state = text_of(upstream, "state");
+        std::string_view colour;
+        if (state == "up") {
+            colour = kGreen;
+        } else if (state == "down") {
+            colour = kRed;
+        }
+        page.table_row(left(name, kUpstreamNameWidth + 2) + "  ", left(state, 5), colour,
+                       " " + right(text_of(upstream, "weight"), 6) + " " +
+                           right(text_of(upstream, "active"), 8) + " " +
+                           right(text_of(upstream, "connected"), 10) + " " +
+                           right(text_of(upstream, "connect_failures"), 10));
+        if (const std::string error = text_of(upstream, "last_error"); error != kNothing) {
+            page.field("  last error", error);
+        }
+    }
+}
+
+void render_service(Page& page, const json::value& service) {
+    const bool accepting = true_of(service, "accepting");
+    page.headline("service", text_of(service, "name"), accepting ? "ACCEPTING" : "NOT ACCEPTING",
+                  accepting ? kGreen : std::string_view());
+    page.field("instance", text_of(service, "instance"));
+    page.field("connections", text_of(service, "active") + " active, " +
+                                  text_of(service, "accepted") + " accepted, " +
+                                  text_of(service, "finished") + " finished");
+    page.field("ended", text_of(service, "reset_by_client") + " reset by client, " +
+                            text_of(service, "reset_by_upstream") + " by upstream, " +
+                            text_of(service, "reset_by_demotion") + " by demotion, " +
+                            text_of(service, "timed_out") + " timed out");
+    page.field("not served", text_of(service, "no_upstream") + " no upstream, " +
+                                 text_of(service, "refused_inactive") + " node not active, " +
+                                 text_of(service, "local_errors") + " local errors");
+    page.field("bytes", bytes_of(service, "bytes_to_upstream") + " to upstream, " +
+                            bytes_of(service, "bytes_to_client") + " to client");
+    render_upstreams(page, array_of(service, "upstreams"));
+}
+
+}  // namespace
+
+std::string render_status(const json::value& body, const ViewOptions& options) {
+    Page page(options);
+    if (const json::value* node = member(body, "node")) {
+        page.headline("node", text_of(*node, "name"), "tandem " + text_of(*node, "version"), {});
+        page.field("running",
+                   duration_of(*node, "uptime_ms") + ", process " + text_of(*node, "pid"));
+        page.field("config", text_of(*node, "config"));
+    }
+    for (const json::value& instance : array_of(body, "instances")) {
+        page.blank();
+        render_instance(page, instance);
+    }
+    for (const json::value& service : array_of(body, "services")) {
+        page.blank();
+        render_service(page, service);
+    }
+    return page.take();
+}
+
+std::string render_event(const json::value& event) {
+    return left(text_of(event, "time"), 24) + "  " + left(text_of(event, "id"), 20) + "  " +
+           text_of(event, "text");
+}
+
+}  // namespace tandem::control

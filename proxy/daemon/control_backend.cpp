@@ -1,0 +1,141 @@
+#include "proxy/daemon/control_backend.hpp"
+
+#include "proxy/config/load.hpp"
+#include "proxy/daemon/status.hpp"
+
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include <unistd.h>
+
+namespace tandem::daemon {
+namespace {
+
+namespace json = boost::json;
+
+control::Reply simple_reply(control::ExitCode code, const std::string& message) {
+    return {code, message, json::object{{"code", static_cast<int>(code)}, {"message", message}}};
+}
+
+FailoverCommand to_command(const control::FailoverRequest& request) {
+    using From = control::FailoverRequest::Direction;
+    using To = FailoverCommand::Direction;
+    FailoverCommand command;
+    command.instances = request.instances;
+    command.direction = request.direction == From::Here     ? To::Here
+                        : request.direction == From::ToPeer ? To::ToPeer
+                                                            : To::Switch;
+    command.dry_run = request.dry_run;
+    command.force = request.force;
+    command.no_handover = request.no_handover;
+    command.timeout = request.timeout;
+    command.hold_for = request.hold_for;
+    return command;
+}
+
+Fields caller_fields(const control::Caller& caller) {
+    return {{"uid", std::to_string(caller.user_id)}, {"pid", std::to_string(caller.process_id)}};
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+    std::string out;
+    for (const auto& name : names) {
+        out += out.empty() ? name : ", " + name;
+    }
+    return out;
+}
+
+}  // namespace
+
+ControlBackend::ControlBackend(boost::asio::io_context& context, Identity identity,
+                               relay::Engine& engine, Election& election,
+                               const control::EventLog& events, Write write)
+    : context_(context),
+      identity_(std::move(identity)),
+      engine_(engine),
+      election_(election),
+      events_(events),
+      write_(std::move(write)) {}
+
+template <typename Finish>
+auto ControlBackend::on_control_thread(Finish finish) {
+    return [this, finish = std::move(finish)](auto... results) mutable {
+        boost::asio::post(context_,
+                          [finish = std::move(finish), ... results = std::move(results)]() mutable {
+                              finish(std::move(results)...);
+                          });
+    };
+}
+
+void ControlBackend::status(control::ReplyHandler handler) {
+    election_.snapshot(on_control_thread(
+        [this, handler = std::move(handler)](const std::vector<InstanceSnapshot>& instances) {
+            NodeFacts facts;
+            facts.name = identity_.node_name;
+            facts.config_path = identity_.config_path;
+            facts.process_id = getpid();
+            facts.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(
+                std::chrono::steady_clock::now() - started_);
+            handler(status_reply(facts, instances, engine_.status()));
+        }));
+}
+
+void ControlBackend::failover(const control::FailoverRequest& request,
+                              control::ReplyHandler handler) {
+    write_(messages::kFailoverRequested, caller_fields(request.caller));
+    election_.failover(
+        to_command(request),
+        on_control_thread([handler = std::move(handler)](const FailoverResult& result) {
+            handler(failover_reply(result));
+        }));
+}
+
+void ControlBackend::resume(const std::vector<std::string>& instances,
+                            const control::Caller& caller, control::ReplyHandler handler) {
+    election_.resume(
+        instances,
+        on_control_thread([this, caller, handler = std::move(handler)](
+                              const std::vector<std::string>& resumed, const std::string& unknown) {
+            if (!unknown.empty()) {
+                handler(simple_reply(control::ExitCode::Usage, "there is no instance " + unknown));
+                return;
+            }
+            for (const std::string& name : resumed) {
+                Fields fields = caller_fields(caller);
+                fields.insert(fields.begin(), {"instance", name});
+                write_(messages::kResumed, std::move(fields));
+            }
+            handler(simple_reply(control::ExitCode::Done,
+                                 resumed.empty() ? "no instance is holding: nothing to do"
+                                                 : "hold ended: " + list_of(resumed)));
+        }));
+}
+
+void ControlBackend::check(const std::string& path, control::ReplyHandler handler) {
+    config::LoadOptions options;
+    options.path = path;
+    options.config_ids = {"tandem", identity_.config_id};
+    handler(check_reply(path, config::load(options)));
+}
+
+void ControlBackend::version(control::ReplyHandler handler) {
+    control::Reply reply = simple_reply(control::ExitCode::Done, "tandemd " TANDEM_VERSION);
+    reply.body.as_object()["version"] = TANDEM_VERSION;
+    handler(std::move(reply));
+}
+
+void ControlBackend::events(const control::EventQuery& query, control::ReplyHandler handler) {
+    json::array list;
+    for (const control::Event& event : events_.query(query)) {
+        list.push_back(control::to_json(event));
+    }
+    control::Reply reply;
+    reply.body = json::object{{"code", 0},
+                              {"message", "ok"},
+                              {"events", std::move(list)},
+                              {"last_sequence", events_.last_sequence()}};
+    handler(std::move(reply));
+}
+
+}  // namespace tandem::daemon

@@ -1,0 +1,78 @@
+// tandemd: reads the command line and the configuration, then runs the node.
+#include "proxy/config/load.hpp"
+#include "proxy/daemon/node.hpp"
+#include "proxy/daemon/options.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <limits.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace tandem;
+
+constexpr int kUsageError = 2;
+
+std::string host_name() {
+    std::string name(HOST_NAME_MAX + 1, '\0');
+    if (gethostname(name.data(), name.size()) == -1) {
+        return "localhost";
+    }
+    name.resize(name.find('\0'));
+    return name.substr(0, name.find('.'));
+}
+
+void print_diagnostics(const config::LoadResult& loaded, bool json) {
+    if (json) {
+        std::cerr << config::to_json(loaded.diagnostics) << '\n';
+        return;
+    }
+    for (const auto& diagnostic : loaded.diagnostics) {
+        std::cerr << config::to_string(diagnostic) << '\n';
+    }
+}
+
+int run(daemon::Options options) {
+    const std::string node_name = options.config_id.empty() ? host_name() : options.config_id;
+    options.config_id = node_name;
+    config::LoadOptions load_options;
+    load_options.path = options.config_path;
+    load_options.config_ids = {"tandem", node_name};
+    const config::LoadResult loaded = config::load(load_options);
+    if (options.check_only || !loaded.runnable()) {
+        print_diagnostics(loaded, options.check_json);
+        return loaded.exit_code();
+    }
+    // Before any thread exists; the working directory stays, relative paths keep their meaning.
+    if (!options.foreground && daemon(1, options.log_to_console ? 1 : 0) == -1) {
+        std::cerr << "tandemd: cannot go into the background: "
+                  << std::generic_category().message(errno) << " (use -n)\n";
+        return EXIT_FAILURE;
+    }
+    return static_cast<int>(daemon::run_node(options, node_name, loaded));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const auto parsed = daemon::parse_options({argv + 1, argv + argc});
+    if (!parsed.error.empty()) {
+        std::cerr << "tandemd: " << parsed.error << "\n" << daemon::usage();
+        return kUsageError;
+    }
+    if (parsed.options.help) {
+        std::cout << daemon::usage();
+        return EXIT_SUCCESS;
+    }
+    if (parsed.options.version) {
+        std::cout << "tandemd " TANDEM_VERSION "\n";
+        return EXIT_SUCCESS;
+    }
+    return run(parsed.options);
+}

@@ -1,0 +1,179 @@
+// Catalogue of everything tandemd logs. Each entry has a stable id that people may grep and alert
+// on, a level, a text and what an operator should do. `{name}` in a text is replaced by the field
+// of that name; fields not named in the text follow it as key=value.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace tandem::daemon {
+
+/// error: a person must act. warning: degraded, or healing by itself. info: life cycle and state
+/// changes. debug: per packet or connection.
+enum class Level : std::uint8_t { Debug, Info, Warning, Error };
+
+struct Message {
+    std::string_view id;
+    Level level;
+    std::string_view text;
+    /// What to do; empty when nothing is needed.
+    std::string_view advice;
+    /// Also kept in the event list that `tandemctl events` shows.
+    bool event;
+};
+
+namespace messages {
+
+// Life cycle
+inline constexpr Message kStarting{"NODE_STARTING", Level::Info, "tandemd {version} starts", "",
+                                   true};
+inline constexpr Message kReady{"NODE_READY", Level::Info, "ready", "", true};
+inline constexpr Message kStopping{"NODE_STOPPING", Level::Info, "stops on {signal}", "", true};
+inline constexpr Message kStopped{"NODE_STOPPED", Level::Info, "stopped", "", true};
+inline constexpr Message kStopTimedOut{
+    "NODE_STOP_TIMED_OUT", Level::Error, "did not stop within {seconds} s and exits now",
+    "the lease removes what may be left of the virtual addresses; report this as a bug", true};
+inline constexpr Message kCannotStart{"NODE_CANNOT_START", Level::Error, "cannot start: {problem}",
+                                      "", true};
+inline constexpr Message kNoReload{"NODE_NO_RELOAD", Level::Warning,
+                                   "SIGHUP ignored: this version cannot reload its configuration",
+                                   "restart the node that is not active, then fail over", false};
+inline constexpr Message kConfigDiagnostic{"CONFIG_DIAGNOSTIC", Level::Warning, "{text}",
+                                           "run tandemd -t to see every message", false};
+inline constexpr Message kNoRealtime{
+    "NODE_NO_REALTIME", Level::Warning, "election thread runs without real-time priority: {error}",
+    "give the process CAP_SYS_NICE, or accept late advertisements on a saturated machine", false};
+inline constexpr Message kNoMemoryLock{
+    "NODE_NO_MEMORY_LOCK", Level::Info, "memory is not locked: {error}",
+    "give the process CAP_IPC_LOCK or an unlimited RLIMIT_MEMLOCK", false};
+
+// Election. keepalived's phrases are kept: people grep for them.
+inline constexpr Message kEnteringActive{"ELECTION_ACTIVE", Level::Info,
+                                         "({instance}) Entering MASTER STATE", "", true};
+inline constexpr Message kEnteringBackup{"ELECTION_BACKUP", Level::Info,
+                                         "({instance}) Entering BACKUP STATE", "", true};
+inline constexpr Message kEnteringFault{
+    "ELECTION_FAULT", Level::Error, "({instance}) Entering FAULT STATE",
+    "see `tandemctl status` for the fault; the node takes part again when it is gone", true};
+inline constexpr Message kEnteringInitialize{"ELECTION_STOPPED", Level::Info,
+                                             "({instance}) Stopped", "", true};
+inline constexpr Message kReceiveTimeout{"ELECTION_PEER_TIMEOUT", Level::Warning,
+                                         "({instance}) Receive advertisement timeout", "", true};
+inline constexpr Message kSentPriorityZero{"ELECTION_SENT_RELEASE", Level::Info,
+                                           "({instance}) sent 0 priority", "", true};
+inline constexpr Message kInterfaceUsable{"INTERFACE_USABLE", Level::Info,
+                                          "({instance}) interface {interface} is usable", "", true};
+inline constexpr Message kInterfaceUnusable{
+    "INTERFACE_UNUSABLE", Level::Error, "({instance}) interface {interface} is unusable: {fault}",
+    "bring the link up and give it an address of the instance's family", true};
+inline constexpr Message kAdvertisementDiscarded{
+    "ADVERTISEMENT_DISCARDED", Level::Warning,
+    "({instance}) advertisement from {source} discarded: {discard}",
+    "compare version, VRID, interval and authentication of the two nodes", false};
+inline constexpr Message kAdvertisementNotSent{"ADVERTISEMENT_NOT_SENT", Level::Warning,
+                                               "({instance}) advertisement not sent: {error}", "",
+                                               false};
+
+// Virtual addresses
+inline constexpr Message kAddressesAdded{"ADDRESSES_ADDED", Level::Info,
+                                         "({instance}) virtual addresses added", "", true};
+inline constexpr Message kAddressesRemoved{
+    "ADDRESSES_REMOVED", Level::Info,
+    "({instance}) virtual addresses removed, {connections_reset} connections reset", "", true};
+inline constexpr Message kAddressesNotAdded{
+    "ADDRESSES_NOT_ADDED", Level::Error, "({instance}) virtual addresses not added: {error}",
+    "check that tandemd has CAP_NET_ADMIN and that the interface exists", true};
+inline constexpr Message kAddressRepaired{
+    "ADDRESS_REPAIRED", Level::Warning,
+    "virtual address {address} was removed from {interface} by somebody else and put back",
+    "find out who: NetworkManager, systemd-networkd or a person", true};
+inline constexpr Message kAddressFailed{"ADDRESS_FAILED", Level::Error,
+                                        "virtual address {address} on {interface}: {error}",
+                                        "check the interface and CAP_NET_ADMIN", true};
+inline constexpr Message kRemoveFailed{
+    "ADDRESS_REMOVE_FAILED", Level::Error,
+    "virtual address {address} could not be removed from {interface}: {error}",
+    "the lease ends it; check that it is gone with `ip address`", true};
+inline constexpr Message kStaleRemoved{
+    "ADDRESS_STALE_REMOVED", Level::Warning,
+    "virtual address {address} of an earlier life removed from {interface}", "", true};
+inline constexpr Message kAnnounceFailed{
+    "ANNOUNCE_FAILED", Level::Warning, "{address} could not be announced on {interface}: {error}",
+    "neighbours may use an old MAC address until their cache expires", true};
+inline constexpr Message kNetlinkOverrun{
+    "NETLINK_OVERRUN", Level::Warning,
+    "the kernel dropped notifications; links and addresses were read again", "", true};
+inline constexpr Message kReleaseLate{
+    "RELEASE_LATE", Level::Error,
+    "({instance}) the relay did not reset its connections in time; the addresses go anyway",
+    "a worker is stalled: report this as a bug", true};
+
+// Failover by an operator
+inline constexpr Message kFailoverRequested{"FAILOVER_REQUESTED", Level::Info,
+                                            "failover asked for by user {uid} (process {pid})", "",
+                                            true};
+inline constexpr Message kFailoverEnded{"FAILOVER_ENDED", Level::Info, "failover: {message}", "",
+                                        true};
+inline constexpr Message kResumed{
+    "FAILOVER_RESUMED", Level::Info,
+    "({instance}) hold ended by user {uid} (process {pid}): normal election again", "", true};
+
+// Relay
+inline constexpr Message kUpstreamUp{"UPSTREAM_UP", Level::Info,
+                                     "upstream {upstream} of {service} is up", "", true};
+inline constexpr Message kUpstreamDown{
+    "UPSTREAM_DOWN", Level::Warning, "upstream {upstream} of {service} is down: {error}",
+    "check the server; it gets no new connections until a check succeeds", true};
+inline constexpr Message kNoUpstream{
+    "RELAY_NO_UPSTREAM", Level::Error,
+    "{service}: no upstream took a connection, clients are reset: {error}",
+    "check the upstream servers and the path to them", false};
+inline constexpr Message kAcceptPaused{
+    "RELAY_ACCEPT_PAUSED", Level::Warning, "{service}: accepting is paused: {limit}",
+    "raise the limit named here if the machine can carry more", false};
+inline constexpr Message kAcceptResumed{"RELAY_ACCEPT_RESUMED", Level::Info,
+                                        "{service}: accepting again", "", false};
+
+/// Every entry, for the test that ids are unique and for documentation.
+inline constexpr std::array kAll{kStarting,
+                                 kReady,
+                                 kStopping,
+                                 kStopped,
+                                 kStopTimedOut,
+                                 kCannotStart,
+                                 kNoReload,
+                                 kConfigDiagnostic,
+                                 kNoRealtime,
+                                 kNoMemoryLock,
+                                 kEnteringActive,
+                                 kEnteringBackup,
+                                 kEnteringFault,
+                                 kEnteringInitialize,
+                                 kReceiveTimeout,
+                                 kSentPriorityZero,
+                                 kInterfaceUsable,
+                                 kInterfaceUnusable,
+                                 kAdvertisementDiscarded,
+                                 kAdvertisementNotSent,
+                                 kAddressesAdded,
+                                 kAddressesRemoved,
+                                 kAddressesNotAdded,
+                                 kAddressRepaired,
+                                 kAddressFailed,
+                                 kRemoveFailed,
+                                 kStaleRemoved,
+                                 kAnnounceFailed,
+                                 kNetlinkOverrun,
+                                 kReleaseLate,
+                                 kFailoverRequested,
+                                 kFailoverEnded,
+                                 kResumed,
+                                 kUpstreamUp,
+                                 kUpstreamDown,
+                                 kNoUpstream,
+                                 kAcceptPaused,
+                                 kAcceptResumed};
+
+}  // namespace messages
+}  // namespace tandem::daemon

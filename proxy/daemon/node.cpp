@@ -1,0 +1,253 @@
+#include "proxy/daemon/node.hpp"
+
+#include "proxy/control/event_log.hpp"
+#include "proxy/control/server.hpp"
+#include "proxy/daemon/control_backend.hpp"
+#include "proxy/daemon/election.hpp"
+#include "proxy/daemon/logging.hpp"
+#include "proxy/daemon/realtime.hpp"
+#include "proxy/relay/engine.hpp"
+#include "proxy/relay/health_checker.hpp"
+
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace tandem::daemon {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::seconds kStopBound{10};
+
+/// Everything that happened, to the log and to the event list. Messages of other threads are
+/// handed to the control thread first.
+class Journal : public ElectionObserver, public relay::EngineObserver {
+  public:
+    Journal(asio::io_context& context, const LogOptions& options)
+        : context_(context), log_(options) {}
+
+    void set_on_event(std::function<void()> on_event) { on_event_ = std::move(on_event); }
+    [[nodiscard]] const control::EventLog& events() const { return events_; }
+
+    /// On the control thread only.
+    void write(const Message& message, Fields fields) {
+        const auto verdict =
+            limiter_.check(limiter_key(message, fields), std::chrono::steady_clock::now());
+        if (!verdict.pass && !message.event) {
+            return;
+        }
+        if (verdict.suppressed > 0) {
+            fields.emplace_back("suppressed", std::to_string(verdict.suppressed));
+        }
+        log_.write(message, fields);
+        if (message.event) {
+            events_.append(control::WallClock::now(), std::string{message.id},
+                           expand(message, fields), to_json_object(message, fields));
+            if (on_event_) {
+                on_event_();
+            }
+        }
+    }
+
+    void on_election_message(const Message& message, Fields fields) override {
+        hand_over(message, std::move(fields));
+    }
+    void on_accept_paused(std::string_view service, std::string_view reason) override {
+        hand_over(messages::kAcceptPaused,
+                  {{"service", std::string{service}}, {"limit", std::string{reason}}});
+    }
+    void on_accept_resumed(std::string_view service) override {
+        hand_over(messages::kAcceptResumed, {{"service", std::string{service}}});
+    }
+    void on_no_upstream(std::string_view service, std::string_view last_error) override {
+        hand_over(messages::kNoUpstream,
+                  {{"service", std::string{service}}, {"error", std::string{last_error}}});
+    }
+
+  private:
+    static std::string limiter_key(const Message& message, const Fields& fields) {
+        std::string key{message.id};
+        if (!fields.empty()) {
+            key += fields.front().second;
+        }
+        return key;
+    }
+    void hand_over(const Message& message, Fields fields) {
+        asio::post(context_, [this, &message, fields = std::move(fields)]() mutable {
+            write(message, std::move(fields));
+        });
+    }
+
+    asio::io_context& context_;
+    Log log_;
+    LogLimiter limiter_;
+    control::EventLog events_;
+    std::function<void()> on_event_;
+};
+
+std::vector<relay::IpAddress> virtual_addresses(const config::Model& model) {
+    std::vector<relay::IpAddress> out;
+    for (const auto& instance : model.instances) {
+        for (const auto& address : instance.addresses) {
+            out.push_back(address.address);
+        }
+    }
+    return out;
+}
+
+class Node {
+  public:
+    Node(const Options& options, std::string name, const config::LoadResult& loaded)
+        : options_(options),
+          name_(std::move(name)),
+          model_(loaded.model),
+          journal_(context_, {options.log_json, options.log_to_console, options.log_detail}),
+          engine_({model_.services, model_.global.workers, model_.global.max_connections},
+                  journal_),
+          election_(model_.instances, {model_.global.realtime_priority}, engine_, journal_),
+          health_(context_, model_.services, virtual_addresses(model_),
+                  [this](const relay::HealthChange& change) { on_health(change); }),
+          backend_(context_, {options.config_path, name_, options.config_id}, engine_, election_,
+                   journal_.events(),
+                   [this](const Message& message, Fields fields) {
+                       journal_.write(message, std::move(fields));
+                   }),
+          server_(context_, backend_),
+          signals_(context_, SIGTERM, SIGINT, SIGHUP),
+          stop_timer_(context_) {
+        for (const auto& diagnostic : loaded.diagnostics) {
+            if (diagnostic.severity > config::Severity::Note) {
+                journal_.write(messages::kConfigDiagnostic,
+                               {{"text", config::to_string(diagnostic)}});
+            }
+        }
+    }
+
+    NodeExit run() {
+        if (!start()) {
+            return NodeExit::Failed;
+        }
+        context_.run();
+        return exit_;
+    }
+
+  private:
+    bool start() {
+        journal_.write(messages::kStarting, {{"version", TANDEM_VERSION}, {"node", name_}});
+        journal_.set_on_event([this] { server_.notify_followers(); });
+        if (const std::string problem = lock_memory(); !problem.empty()) {
+            journal_.write(messages::kNoMemoryLock, {{"error", problem}});
+        }
+        // The control socket comes before the addresses: it is what tells a second daemon that a
+        // first one runs, and the second must not remove the first one's addresses as leftovers.
+        if (mkdir(options_.run_directory.c_str(), 0755) == -1 && errno != EEXIST) {
+            return fail("cannot create " + options_.run_directory,
+                        {errno, boost::system::system_category()});
+        }
+        const std::string socket = options_.run_directory + "/control.sock";
+        if (const auto error = server_.listen(socket)) {
+            return fail("cannot listen on " + socket, error);
+        }
+        const auto problems = engine_.start();
+        for (const std::string& problem : problems) {
+            fail(problem, {});
+        }
+        if (!problems.empty()) {
+            return false;
+        }
+        if (const auto error = election_.start()) {
+            return fail("cannot follow the kernel's links and addresses", error);
+        }
+        health_.start();
+        wait_for_signal();
+        journal_.write(messages::kReady, {});
+        return true;
+    }
+
+    bool fail(const std::string& what, boost::system::error_code error) {
+        Fields fields{{"problem", error ? what + ": " + error.message() : what}};
+        journal_.write(messages::kCannotStart, std::move(fields));
+        return false;
+    }
+
+    void wait_for_signal() {
+        signals_.async_wait([this](boost::system::error_code error, int signal) {
+            if (error) {
+                return;
+            }
+            if (signal == SIGHUP) {
+                journal_.write(messages::kNoReload, {});
+            } else {
+                begin_stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+            }
+            wait_for_signal();
+        });
+    }
+
+    void begin_stop(const std::string& signal) {
+        if (std::exchange(stopping_, true)) {
+            return;
+        }
+        journal_.write(messages::kStopping, {{"signal", signal}});
+        health_.stop();
+        stop_timer_.expires_after(kStopBound);
+        stop_timer_.async_wait([this](boost::system::error_code error) {
+            if (!error) {
+                journal_.write(messages::kStopTimedOut,
+                               {{"seconds", std::to_string(kStopBound.count())}});
+                exit_ = NodeExit::Failed;
+                finish_stop();
+            }
+        });
+        election_.shutdown([this] { asio::post(context_, [this] { finish_stop(); }); });
+    }
+
+    void finish_stop() {
+        stop_timer_.cancel();
+        journal_.write(messages::kStopped, {});
+        server_.stop();
+        context_.stop();
+    }
+
+    void on_health(const relay::HealthChange& change) {
+        engine_.set_upstream_up(change.service, change.upstream, change.up);
+        journal_.write(
+            change.up ? messages::kUpstreamUp : messages::kUpstreamDown,
+            {{"upstream", change.upstream}, {"service", change.service}, {"error", change.reason}});
+    }
+
+    Options options_;
+    std::string name_;
+    config::Model model_;
+    asio::io_context context_{1};
+    Journal journal_;
+    relay::Engine engine_;
+    Election election_;
+    relay::HealthChecker health_;
+    ControlBackend backend_;
+    control::Server server_;
+    asio::signal_set signals_;
+    asio::steady_timer stop_timer_;
+    bool stopping_ = false;
+    NodeExit exit_ = NodeExit::Stopped;
+};
+
+}  // namespace
+
+NodeExit run_node(const Options& options, const std::string& node_name,
+                  const config::LoadResult& loaded) {
+    Node node(options, node_name, loaded);
+    return node.run();
+}
+
+}  // namespace tandem::daemon

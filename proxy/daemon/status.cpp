@@ -1,0 +1,191 @@
+#include "proxy/daemon/status.hpp"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace tandem::daemon {
+namespace {
+
+namespace json = boost::json;
+using std::chrono::duration_cast;
+
+double to_milliseconds(Microseconds duration) {
+    return static_cast<double>(duration.count()) / 1000.0;
+}
+
+json::array addresses_json(const InstanceSnapshot& instance) {
+    json::array out;
+    for (const auto& address : instance.addresses) {
+        out.emplace_back(address.address.to_string() + "/" + std::to_string(address.prefix_length));
+    }
+    return out;
+}
+
+json::value peer_json(const InstanceSnapshot& instance) {
+    if (!instance.peer) {
+        return nullptr;
+    }
+    json::object peer;
+    peer["address"] = instance.peer->source.to_string();
+    peer["priority"] = instance.peer->priority;
+    peer["last_heard_ms"] = instance.peer_heard_ago.value_or(Milliseconds{}).count();
+    return peer;
+}
+
+json::object instance_json(const InstanceSnapshot& instance) {
+    const vrrp::InstanceConfig& config = instance.config;
+    json::object out;
+    out["name"] = config.name;
+    out["state"] = to_string(instance.state);
+    out["since"] = to_rfc3339(instance.since);
+    out["reason"] = instance.reason ? to_string(*instance.reason) : std::string_view{"not-started"};
+    out["interface"] = config.interface;
+    out["virtual_router_id"] = config.virtual_router_id;
+    out["version"] = static_cast<unsigned>(config.version);
+    out["priority"] = config.priority;
+    out["effective_priority"] = config.priority;
+    out["advertisement_interval_ms"] = to_milliseconds(config.advertisement_interval);
+    out["active_down_interval_ms"] = to_milliseconds(instance.active_down_interval);
+    out["addresses"] = addresses_json(instance);
+    out["addresses_present"] = instance.addresses_present;
+    out["lease_s"] = instance.lease.count();
+    out["hold"] =
+        json::object{{"active", instance.holding},
+                     {"until", instance.hold_until ? json::value(to_rfc3339(*instance.hold_until))
+                                                   : json::value(nullptr)}};
+    json::array faults;
+    if (!instance.fault.empty()) {
+        faults.emplace_back(instance.fault);
+    }
+    out["faults"] = std::move(faults);
+    out["peer"] = peer_json(instance);
+    out["counters"] =
+        json::object{{"adverts_sent", instance.counters.adverts_sent},
+                     {"adverts_received", instance.counters.adverts_received},
+                     {"priority_zero_sent", instance.counters.priority_zero_sent},
+                     {"priority_zero_received", instance.counters.priority_zero_received},
+                     {"became_active", instance.counters.became_active},
+                     {"discarded", instance.counters.discarded},
+                     {"worst_lateness_ms", to_milliseconds(instance.counters.worst_lateness)}};
+    return out;
+}
+
+json::object service_json(const relay::ServiceStatus& service) {
+    const relay::ServiceCounters& counters = service.counters;
+    json::array upstreams;
+    for (const auto& upstream : service.upstreams) {
+        upstreams.push_back(json::object{{"name", upstream.name},
+                                         {"state", upstream.up ? "up" : "down"},
+                                         {"weight", upstream.weight},
+                                         {"active", upstream.active},
+                                         {"connected", upstream.connected},
+                                         {"connect_failures", upstream.connect_failures},
+                                         {"last_error", upstream.last_error}});
+    }
+    return {{"name", service.name},
+            {"instance", service.instance},
+            {"accepting", service.accepting},
+            {"active", counters.active},
+            {"accepted", counters.accepted},
+            {"finished", counters.finished},
+            {"reset_by_client", counters.reset_by_client},
+            {"reset_by_upstream", counters.reset_by_upstream},
+            {"reset_by_demotion", counters.reset_by_demotion},
+            {"timed_out", counters.timed_out},
+            {"no_upstream", counters.no_upstream},
+            {"refused_inactive", counters.refused_inactive},
+            {"local_errors", counters.local_errors},
+            {"bytes_to_upstream", counters.bytes_to_upstream},
+            {"bytes_to_client", counters.bytes_to_client},
+            {"upstreams", std::move(upstreams)}};
+}
+
+}  // namespace
+
+std::string to_rfc3339(std::chrono::system_clock::time_point time) {
+    const auto since_epoch = duration_cast<std::chrono::milliseconds>(time.time_since_epoch());
+    const std::time_t seconds = since_epoch.count() / 1000;
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    std::array<char, 64> text{};
+    const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+    std::string out{text.data(), length};
+    const auto fraction = std::to_string(since_epoch.count() % 1000);
+    return out + "." + std::string(3 - fraction.size(), '0') + fraction + "Z";
+}
+
+control::Reply status_reply(const NodeFacts& node, const std::vector<InstanceSnapshot>& instances,
+                            const std::vector<relay::ServiceStatus>& services) {
+    json::array instance_list;
+    for (const auto& instance : instances) {
+        instance_list.push_back(instance_json(instance));
+    }
+    json::array service_list;
+    for (const auto& service : services) {
+        service_list.push_back(service_json(service));
+    }
+    control::Reply reply;
+    reply.body = json::object{{"code", 0},
+                              {"message", "ok"},
+                              {"node", json::object{{"name", node.name},
+                                                    {"version", TANDEM_VERSION},
+                                                    {"pid", node.process_id},
+                                                    {"uptime_ms", node.uptime.count()},
+                                                    {"config", node.config_path}}},
+                              {"instances", std::move(instance_list)},
+                              {"services", std::move(service_list)}};
+    return reply;
+}
+
+control::Reply failover_reply(const FailoverResult& result) {
+    json::array refused;
+    for (const Refusal& refusal : result.refused) {
+        refused.push_back(json::object{
+            {"code", refusal.code}, {"detail", refusal.detail}, {"forceable", refusal.forceable}});
+    }
+    json::object phases;
+    if (result.release_time) {
+        phases["release_ms"] = to_milliseconds(*result.release_time);
+    }
+    if (result.gap) {
+        phases["takeover_ms"] = to_milliseconds(*result.gap);
+    }
+    json::array instances(result.instances.begin(), result.instances.end());
+    control::Reply reply;
+    reply.code = static_cast<control::ExitCode>(result.outcome);
+    reply.text = result.message;
+    reply.body = json::object{
+        {"code", static_cast<int>(result.outcome)},
+        {"message", result.message},
+        {"instances", std::move(instances)},
+        {"gap_ms", result.gap ? json::value(to_milliseconds(*result.gap)) : json::value(nullptr)},
+        {"connections_reset", result.connections_reset},
+        {"peer", result.peer ? json::value(result.peer->to_string()) : json::value(nullptr)},
+        {"phases", std::move(phases)},
+        {"refused", std::move(refused)}};
+    return reply;
+}
+
+control::Reply check_reply(const std::string& path, const config::LoadResult& result) {
+    control::Reply reply;
+    json::array diagnostics;
+    for (const auto& diagnostic : result.diagnostics) {
+        const std::string line = config::to_string(diagnostic);
+        reply.text += line + "\n";
+        diagnostics.emplace_back(line);
+    }
+    const int verdict = result.exit_code();
+    reply.code = verdict == 0 ? control::ExitCode::Done : control::ExitCode::Refused;
+    const std::string message = verdict == 0 ? path + ": usable"
+                                             : path + ": has errors (tandemd -t would exit with " +
+                                                   std::to_string(verdict) + ")";
+    reply.text += message;
+    reply.body = json::object{{"code", static_cast<int>(reply.code)},
+                              {"message", message},
+                              {"check_code", verdict},
+                              {"diagnostics", std::move(diagnostics)}};
+    return reply;
+}
+
+}  // namespace tandem::daemon

@@ -1,0 +1,233 @@
+#include "proxy/relay/engine.hpp"
+
+#include "proxy/relay/connection_limits.hpp"
+#include "proxy/relay/service_state.hpp"
+#include "proxy/relay/worker.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <thread>
+#include <utility>
+
+#include <boost/system/system_error.hpp>
+
+namespace tandem::relay {
+
+namespace {
+
+/// Descriptors for the rest of the node: logs, netlink, VRRP, checks, the control socket.
+constexpr std::size_t kReservedDescriptors = 64;
+/// Descriptors of a worker beside its listeners: epoll sets, timer, wake-up.
+constexpr std::size_t kReservedPerWorker = 5;
+
+std::string listen_error(const ServiceConfig& service, const error_code& error) {
+    std::ostringstream text;
+    text << service.name << ": cannot listen on " << service.listen << ": " << error.message();
+    return text.str();
+}
+
+}  // namespace
+
+struct Engine::Impl {
+    Impl(EngineConfig configuration, EngineObserver& notices)
+        : observer(notices),
+          worker_count(configuration.workers != 0
+                           ? configuration.workers
+                           : std::max(1U, std::thread::hardware_concurrency())),
+          admission(connection_limit(configuration, worker_count), worker_count,
+                    [this](std::size_t worker) { workers[worker]->retry_admission(); }) {
+        for (ServiceConfig& service : configuration.services) {
+            services.push_back(std::make_unique<ServiceState>(std::move(service)));
+        }
+    }
+
+    static unsigned connection_limit(const EngineConfig& config, unsigned workers) {
+        if (config.max_connections != 0) {
+            return config.max_connections;
+        }
+        return default_connection_limit(kReservedDescriptors +
+                                        workers * (kReservedPerWorker + config.services.size()));
+    }
+
+    /// Every listener of one service, one per worker.
+    error_code open(ServiceState& service);
+
+    EngineObserver& observer;
+    const unsigned worker_count;
+    std::vector<std::unique_ptr<ServiceState>> services;
+    Admission admission;
+    std::vector<std::unique_ptr<Worker>> workers;
+};
+
+error_code Engine::Impl::open(ServiceState& service) {
+    if (const error_code error = check_not_listening(service.config.listen)) {
+        return error;
+    }
+    for (const auto& worker : workers) {
+        auto socket = open_listener(service.config.listen);
+        if (!socket.has_value()) {
+            return socket.error();
+        }
+        if (service.config.listen.port() == 0) {
+            // The other workers have to share the port that this one got.
+            const auto endpoint = local_endpoint(*socket);
+            if (!endpoint.has_value()) {
+                return endpoint.error();
+            }
+            service.config.listen = *endpoint;
+        }
+        if (const error_code error =
+                worker->add_service(service, admission, observer, std::move(*socket))) {
+            return error;
+        }
+    }
+    return {};
+}
+
+Engine::Engine(EngineConfig config, EngineObserver& observer)
+    : impl_(std::make_unique<Impl>(std::move(config), observer)) {}
+
+Engine::~Engine() {
+    for (const auto& worker : impl_->workers) {
+        worker->stop();
+    }
+}
+
+std::vector<std::string> Engine::start() {
+    std::vector<std::string> errors;
+    try {
+        for (std::size_t index = 0; index < impl_->worker_count; ++index) {
+            impl_->workers.push_back(std::make_unique<Worker>(index));
+        }
+    } catch (const boost::system::system_error& error) {
+        errors.push_back(std::string{"cannot create a relay worker: "} + error.what());
+    }
+    for (const auto& service : impl_->services) {
+        if (const error_code error = impl_->open(*service)) {
+            errors.push_back(listen_error(service->config, error));
+        }
+    }
+    if (!errors.empty()) {
+        impl_->workers.clear();
+        return errors;
+    }
+    for (const auto& worker : impl_->workers) {
+        worker->start();
+    }
+    return errors;
+}
+
+void Engine::activate(const std::string& instance) {
+    for (const auto& worker : impl_->workers) {
+        worker->activate(instance);
+    }
+}
+
+void Engine::deactivate(const std::string& instance, std::function<void(std::uint64_t)> done) {
+    struct Progress {
+        std::atomic<std::size_t> left;
+        std::atomic<std::uint64_t> flows_reset;
+        std::function<void(std::uint64_t)> done;
+    };
+    const auto progress = std::make_shared<Progress>();
+    progress->left = impl_->workers.size();
+    progress->done = std::move(done);
+    for (const auto& worker : impl_->workers) {
+        worker->deactivate(instance, [progress](std::uint64_t count) {
+            progress->flows_reset += count;
+            if (--progress->left == 0) {
+                progress->done(progress->flows_reset);
+            }
+        });
+    }
+}
+
+void Engine::purge(const std::string& instance) {
+    for (const auto& worker : impl_->workers) {
+        worker->purge(instance);
+    }
+}
+
+void Engine::set_upstream_up(const std::string& service, const std::string& upstream, bool up) {
+    for (std::size_t index = 0; index < impl_->services.size(); ++index) {
+        ServiceState& state = *impl_->services[index];
+        if (state.config.name != service) {
+            continue;
+        }
+        const auto& upstreams = state.config.upstreams;
+        for (std::size_t position = 0; position < upstreams.size(); ++position) {
+            if (upstreams[position].name == upstream) {
+                state.upstream_up[position].store(up, std::memory_order_relaxed);
+                for (const auto& worker : impl_->workers) {
+                    worker->set_upstream_up(index, position, up);
+                }
+            }
+        }
+    }
+}
+
+Endpoint Engine::listen_endpoint(const std::string& service) const {
+    for (const auto& state : impl_->services) {
+        if (state->config.name == service) {
+            return state->config.listen;
+        }
+    }
+    return {};
+}
+
+namespace {
+
+void add(ServiceCounters& sum, const ShardCounters& part) {
+    sum.accepted += part.accepted.get();
+    sum.active += part.active.get();
+    sum.finished += part.finished.get();
+    sum.reset_by_client += part.reset_by_client.get();
+    sum.reset_by_upstream += part.reset_by_upstream.get();
+    sum.reset_by_demotion += part.reset_by_demotion.get();
+    sum.timed_out += part.timed_out.get();
+    sum.no_upstream += part.no_upstream.get();
+    sum.refused_inactive += part.refused_inactive.get();
+    sum.local_errors += part.local_errors.get();
+    sum.bytes_to_upstream += part.bytes_to_upstream.get();
+    sum.bytes_to_client += part.bytes_to_client.get();
+}
+
+}  // namespace
+
+std::vector<ServiceStatus> Engine::status() const {
+    std::vector<ServiceStatus> result;
+    for (std::size_t index = 0; index < impl_->services.size(); ++index) {
+        const ServiceState& state = *impl_->services[index];
+        ServiceStatus status;
+        status.name = state.config.name;
+        status.instance = state.config.instance;
+        status.accepting = !impl_->workers.empty();
+        for (std::size_t position = 0; position < state.config.upstreams.size(); ++position) {
+            UpstreamStatus upstream;
+            upstream.name = state.config.upstreams[position].name;
+            upstream.weight = state.config.upstreams[position].weight;
+            upstream.up = state.upstream_up[position].load(std::memory_order_relaxed);
+            upstream.last_error = state.last_error(position);
+            status.upstreams.push_back(std::move(upstream));
+        }
+        for (const auto& worker : impl_->workers) {
+            const ServiceShard& shard = worker->shard(index);
+            status.accepting = status.accepting && shard.accepting();
+            add(status.counters, shard.counters());
+            for (std::size_t position = 0; position < status.upstreams.size(); ++position) {
+                const UpstreamCounters& counters = shard.upstream_counters(position);
+                status.upstreams[position].active += counters.active.get();
+                status.upstreams[position].connected += counters.connected.get();
+                status.upstreams[position].connect_failures += counters.connect_failures.get();
+            }
+        }
+        result.push_back(std::move(status));
+    }
+    return result;
+}
+
+}  // namespace tandem::relay

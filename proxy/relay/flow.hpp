@@ -1,0 +1,112 @@
+// One relayed connection: two sockets, two directions, one owner.
+#pragma once
+
+#include "proxy/relay/half.hpp"
+#include "proxy/relay/reactor.hpp"
+#include "proxy/relay/sockets.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <boost/intrusive/list.hpp>
+
+namespace tandem::relay {
+
+class ServiceShard;
+
+/// Membership in the list of a service's flows.
+struct FlowHookTag;
+using FlowHook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<FlowHookTag>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+/// Created for an accepted client; picks an upstream, connects (the next one if that fails), then
+/// relays until both directions have ended or one side was reset. Ends itself: it tells its shard,
+/// which deletes it after the turn.
+///
+/// Policies:
+/// - The client's bytes stay in the kernel until an upstream is connected.
+/// - A reset of one side: what can still be read from it goes to the other side as far as that
+///   takes it at once, then the other side is reset. Bytes that send() took and the network has
+///   not delivered yet may be lost with it, as with any TCP reset.
+/// - A timeout resets both sides.
+class Flow final : public Task, public Timer, public FlowHook {
+  public:
+    Flow(ServiceShard& shard, Descriptor client);
+    ~Flow() override;
+
+    /// May end the flow at once.
+    void start();
+    void reset_by_demotion();
+
+  private:
+    enum class Phase : std::uint8_t { Connecting, Relaying, Ended };
+    enum class End : std::uint8_t {
+        Finished,
+        ResetByClient,
+        ResetByUpstream,
+        Demoted,
+        TimedOut,
+        NoUpstream,
+        LocalError,
+    };
+    enum Side : std::size_t { kClient = 0, kUpstream = 1 };
+    static constexpr Side other(Side side) { return side == kClient ? kUpstream : kClient; }
+
+    struct Peer final : EventHandler {
+        Peer(Flow& owner, Side which) : flow(owner), side(which) {}
+        void on_events(std::uint32_t events) override { flow.on_events(side, events); }
+        Flow& flow;
+        const Side side;
+        Descriptor socket;
+        std::uint64_t token = 0;
+        /// From this side to the other.
+        Half half;
+        Buffer buffer;
+    };
+
+    void run() override;
+    void on_timeout() override;
+    void on_events(Side side, std::uint32_t events);
+
+    void connect_next();
+    /// False: the attempt could not even start, errors are counted.
+    bool try_connect(std::size_t upstream);
+    void connect_event(std::uint32_t events);
+    void attempt_failed(const std::string& text);
+    /// The running attempt came to nothing: on to the next upstream.
+    void abandon_attempt(const std::string& text);
+    void connected();
+
+    void relay();
+    /// Moves bytes from `side` to the other until there is nothing to do or the turn is over.
+    void transfer(Side side);
+    void read_from(Side side);
+    void write_from(Side side);
+    void shut_down_sink_of(Side side);
+    void side_was_reset(Side side);
+    bool provide_buffer(Peer& peer);
+    void give_back_buffer(Peer& peer);
+    [[nodiscard]] Clock::duration quiet_limit() const;
+
+    error_code watch(Peer& peer);
+    void end(End reason);
+    void close_sockets(bool orderly);
+    void count_end(End reason);
+
+    ServiceShard& shard_;
+    std::array<Peer, 2> peers_;
+    Phase phase_ = Phase::Connecting;
+    /// A shortage of this node stood in the way of at least one upstream.
+    bool local_error_ = false;
+    /// Valid while connecting and relaying.
+    std::uint16_t upstream_ = 0;
+    std::vector<std::uint16_t> tried_;
+    std::string last_error_;
+    TimePoint last_activity_;
+};
+
+}  // namespace tandem::relay

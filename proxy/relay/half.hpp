@@ -1,0 +1,95 @@
+// One direction of a flow: what to do next with one source, one buffer and one sink. Pure.
+//
+// Invariant I4: bytes leave in the order they came; the source's FIN leaves after its last byte;
+// a reset source never leaves as a FIN.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace tandem::relay {
+
+/// Drive it: report readiness edges (source_ready, sink_ready, …), then, as long as next() is not
+/// Nothing, do that one system call and report its result. The memory belongs to the caller:
+/// Half keeps the positions in it.
+///
+/// Back-pressure: with a full buffer next() is never Read, whatever the source reports; the
+/// readiness is remembered, because an edge is told only once.
+class Half {
+  public:
+    enum class Step : std::uint8_t {
+        /// Wait for an event, or the direction has ended.
+        Nothing,
+        /// Read up to room() bytes to offset end(). With capacity() zero, first get a buffer of
+        /// wanted_capacity() and call set_capacity().
+        Read,
+        /// Write pending() bytes from offset begin().
+        Write,
+        /// Pass the FIN on.
+        Shutdown,
+    };
+
+    // The sizes a buffer can have: it grows while reads fill it.
+    static constexpr std::size_t kSmallest = std::size_t{16} * 1024;
+    static constexpr std::size_t kLargest = std::size_t{256} * 1024;
+
+    // Readiness.
+    void source_ready() { source_ready_ = true; }
+    /// The FIN was announced, or urgent data: a short read does not prove the queue empty any more.
+    void source_hangup() {
+        source_ready_ = true;
+        probe_after_short_read_ = true;
+    }
+    /// The source was reset. What is still readable is passed on, its end is not a FIN.
+    void source_reset() {
+        source_ready_ = true;
+        probe_after_short_read_ = true;
+        reset_ = true;
+    }
+    void sink_ready() { sink_ready_ = true; }
+    /// Another socket takes the place of the source or the sink. @pre nothing was read yet.
+    void replace_source();
+    void replace_sink() { sink_ready_ = false; }
+    /// The sink is gone: the direction does nothing any more, buffered bytes are dropped.
+    void abandon();
+
+    [[nodiscard]] Step next() const;
+
+    // Results.
+    void on_read(std::size_t bytes);
+    /// recv() returned zero.
+    void on_end_of_source();
+    void on_read_blocked() { source_ready_ = false; }
+    void on_written(std::size_t bytes);
+    void on_write_blocked() { sink_ready_ = false; }
+    void on_shutdown() { state_ = State::Finished; }
+
+    // The buffer.
+    [[nodiscard]] std::size_t begin() const { return begin_; }
+    [[nodiscard]] std::size_t end() const { return end_; }
+    [[nodiscard]] std::size_t pending() const { return end_ - begin_; }
+    [[nodiscard]] std::size_t room() const { return capacity_ - end_; }
+    [[nodiscard]] std::size_t capacity() const { return capacity_; }
+    [[nodiscard]] std::size_t wanted_capacity() const { return wanted_; }
+    /// @pre pending() == 0. Zero: the buffer was given back.
+    void set_capacity(std::size_t capacity);
+
+    /// The FIN was passed on.
+    [[nodiscard]] bool finished() const { return state_ == State::Finished; }
+    [[nodiscard]] bool was_reset() const { return reset_; }
+
+  private:
+    enum class State : std::uint8_t { Open, SourceEnded, Finished, Abandoned };
+
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+    std::size_t capacity_ = 0;
+    std::size_t wanted_ = kSmallest;
+    State state_ = State::Open;
+    bool source_ready_ = false;
+    bool sink_ready_ = false;
+    bool probe_after_short_read_ = false;
+    bool reset_ = false;
+};
+
+}  // namespace tandem::relay

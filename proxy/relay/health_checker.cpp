@@ -1,0 +1,212 @@
+#include "proxy/relay/health_checker.hpp"
+
+#include "proxy/relay/health_fsm.hpp"
+#include "proxy/relay/sockets.hpp"
+#include "proxy/relay/source_address.hpp"
+
+#include <memory>
+#include <random>
+#include <utility>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace tandem::relay {
+
+namespace {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+using ChangeHandler = std::function<void(const HealthChange&)>;
+
+/// The parts that all checks of one checker share.
+struct Common {
+    std::vector<IpAddress> virtual_addresses;
+    ChangeHandler on_change;
+};
+
+/// Checks of one upstream of one service. Held by a shared pointer, so that a handler that comes
+/// after stop() finds nothing instead of a freed object.
+class UpstreamCheck : public std::enable_shared_from_this<UpstreamCheck> {
+  public:
+    UpstreamCheck(asio::io_context& context, std::shared_ptr<const Common> common,
+                  std::string service, const UpstreamConfig& upstream)
+        : common_(std::move(common)),
+          service_(std::move(service)),
+          upstream_(upstream.name),
+          config_(*upstream.check),
+          target_(config_.target.value_or(upstream.endpoint)),
+          fsm_(config_),
+          timer_(context),
+          socket_(context) {}
+
+    void start(Milliseconds warmup) {
+        stopped_ = false;
+        fsm_.start(Clock::now(), warmup);
+        wait_for_deadline();
+    }
+
+    void stop() {
+        stopped_ = true;
+        attempting_ = false;
+        timer_.cancel();
+        close();
+    }
+
+  private:
+    void wait_for_deadline() {
+        timer_.expires_at(*fsm_.next_deadline());
+        timer_.async_wait([self = weak_from_this()](const error_code& error) {
+            const auto check = self.lock();
+            if (check && !error) {
+                check->attempt();
+            }
+        });
+    }
+
+    void attempt() {
+        fsm_.on_attempt();
+        attempting_ = true;
+        const error_code error = open();
+        if (error) {
+            conclude(error);
+            return;
+        }
+        timer_.expires_after(config_.connect_timeout);
+        timer_.async_wait([self = weak_from_this()](const error_code& wait_error) {
+            const auto check = self.lock();
+            if (check && !wait_error && check->attempting_) {
+                check->conclude(asio::error::timed_out);
+            }
+        });
+        socket_.async_connect(target_, [self = weak_from_this()](const error_code& connect_error) {
+            const auto check = self.lock();
+            // Else the timeout or stop() was first.
+            if (check && check->attempting_) {
+                check->conclude(connect_error);
+            }
+        });
+    }
+
+    error_code open() {
+        const auto source = own_address_towards(target_, common_->virtual_addresses);
+        if (!source.has_value()) {
+            return source.error();
+        }
+        error_code error;
+        socket_.open(target_.protocol(), error);
+        if (!error) {
+            socket_.bind({*source, 0}, error);
+        }
+        return error;
+    }
+
+    void close() {
+        // An error leaves nothing to do.
+        error_code ignored;
+        socket_.close(ignored);
+    }
+
+    void conclude(const error_code& error) {
+        attempting_ = false;
+        close();
+        const auto now = Clock::now();
+        if (!error) {
+            no_own_address_ = false;
+            report(fsm_.on_success(now), "connected");
+        } else if (error == boost::system::errc::address_not_available) {
+            fsm_.on_skipped(now);
+            // Once per episode: the state did not change, people should know why it does not.
+            if (!std::exchange(no_own_address_, true)) {
+                report(fsm_.up(), "no own address");
+            }
+        } else if (is_local_shortage(error)) {
+            fsm_.on_skipped(now);
+        } else {
+            no_own_address_ = false;
+            report(fsm_.on_failure(now), failure_text(error));
+        }
+        // The handler may have stopped us.
+        if (!stopped_) {
+            wait_for_deadline();
+        }
+    }
+
+    [[nodiscard]] std::string failure_text(const error_code& error) const {
+        if (error != asio::error::timed_out || timer_.expiry() > Clock::now()) {
+            return error.message();
+        }
+        const auto milliseconds = config_.connect_timeout.count();
+        return "timed out after " + (milliseconds % 1000 == 0
+                                         ? std::to_string(milliseconds / 1000) + " s"
+                                         : std::to_string(milliseconds) + " ms");
+    }
+
+    void report(std::optional<bool> up, std::string reason) {
+        if (up) {
+            common_->on_change({.service = service_,
+                                .upstream = upstream_,
+                                .up = *up,
+                                .reason = std::move(reason)});
+        }
+    }
+
+    std::shared_ptr<const Common> common_;
+    std::string service_;
+    std::string upstream_;
+    HealthCheckConfig config_;
+    Endpoint target_;
+    HealthFsm fsm_;
+    asio::steady_timer timer_;
+    asio::ip::tcp::socket socket_;
+    /// An attempt runs and is not concluded.
+    bool attempting_ = false;
+    bool no_own_address_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace
+
+struct HealthChecker::Impl {
+    std::vector<std::shared_ptr<UpstreamCheck>> checks;
+    std::mt19937 random{std::random_device{}()};
+    std::vector<Milliseconds> warmups;
+};
+
+HealthChecker::HealthChecker(boost::asio::io_context& context,
+                             const std::vector<ServiceConfig>& services,
+                             std::vector<IpAddress> virtual_addresses,
+                             std::function<void(const HealthChange&)> on_change)
+    : impl_(std::make_unique<Impl>()) {
+    const auto common = std::make_shared<const Common>(Common{
+        .virtual_addresses = std::move(virtual_addresses), .on_change = std::move(on_change)});
+    for (const ServiceConfig& service : services) {
+        for (const UpstreamConfig& upstream : service.upstreams) {
+            if (upstream.check) {
+                impl_->checks.push_back(
+                    std::make_shared<UpstreamCheck>(context, common, service.name, upstream));
+                impl_->warmups.push_back(upstream.check->warmup);
+            }
+        }
+    }
+}
+
+HealthChecker::~HealthChecker() {
+    stop();
+}
+
+void HealthChecker::start() {
+    for (std::size_t index = 0; index < impl_->checks.size(); ++index) {
+        std::uniform_int_distribution<Milliseconds::rep> warmup{0, impl_->warmups[index].count()};
+        impl_->checks[index]->start(Milliseconds{warmup(impl_->random)});
+    }
+}
+
+void HealthChecker::stop() {
+    for (const auto& check : impl_->checks) {
+        check->stop();
+    }
+}
+
+}  // namespace tandem::relay

@@ -1,0 +1,141 @@
+#include "proxy/relay/listener.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include <sys/epoll.h>
+
+namespace tandem::relay {
+
+namespace {
+/// Connections accepted in one turn: the rest waits behind the flows that are there already.
+constexpr unsigned kAcceptBatch = 8;
+/// After a shortage; short enough not to be felt, long enough not to spin.
+constexpr std::chrono::milliseconds kShortagePause{100};
+constexpr std::chrono::seconds kAnnouncementInterval{1};
+}  // namespace
+
+Listener::~Listener() {
+    reactor_.forget(token_);
+}
+
+error_code Listener::start() {
+    return reactor_.watch(socket_.get(), EPOLLIN, *this, token_);
+}
+
+void Listener::on_events(std::uint32_t /*events*/) {
+    ready_ = true;
+    run();
+}
+
+void Listener::on_timeout() {
+    resume();
+}
+
+void Listener::freeze() {
+    frozen_ = true;
+    Task::unlink();
+}
+
+void Listener::thaw() {
+    frozen_ = false;
+    resume();
+}
+
+void Listener::resume() {
+    paused_ = false;
+    if (ready_) {
+        reactor_.requeue(*this);
+    }
+}
+
+void Listener::run() {
+    if (frozen_ || paused_) {
+        return;
+    }
+    for (unsigned count = 0; count < kAcceptBatch; ++count) {
+        if (!accept_one()) {
+            return;
+        }
+    }
+    reactor_.requeue(*this);
+}
+
+bool Listener::accept_one() {
+    if (!owner_.admit()) {
+        paused_ = true;
+        announce_pause("connection limit");
+        return false;
+    }
+    auto socket = accept_connection(socket_);
+    if (socket.has_value()) {
+        owner_.accepted(std::move(*socket));
+        return true;
+    }
+    owner_.not_accepted();
+    return accept_failed(socket.error());
+}
+
+bool Listener::accept_failed(const error_code& error) {
+    switch (error.value()) {
+        case EAGAIN:
+            ready_ = false;
+            announce_resume();
+            return false;
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+        case EBADF:
+        case EINVAL:
+        case ENOTSOCK:
+        case EOPNOTSUPP:
+            paused_ = true;
+            announce_pause(error.message());
+            reactor_.schedule(*this, kShortagePause);
+            return false;
+        default:
+            // accept(2): errors of the network that belong to the connection just lost.
+            return true;
+    }
+}
+
+std::size_t Listener::drain(std::size_t most, bool silently) {
+    std::size_t count = 0;
+    while (count < most) {
+        auto socket = accept_connection(socket_);
+        if (!socket.has_value()) {
+            if (socket.error().value() == ECONNABORTED) {
+                continue;
+            }
+            break;
+        }
+        ++count;
+        if (silently) {
+            close_silently(*socket);
+        } else {
+            close_with_reset(*socket);
+        }
+    }
+    return count;
+}
+
+void Listener::announce_pause(std::string_view reason) {
+    const TimePoint now = reactor_.now();
+    if (announced_ ||
+        (last_announcement_ != TimePoint{} && now - last_announcement_ < kAnnouncementInterval)) {
+        return;
+    }
+    announced_ = true;
+    last_announcement_ = now;
+    owner_.on_paused(reason);
+}
+
+void Listener::announce_resume() {
+    if (announced_) {
+        announced_ = false;
+        owner_.on_resumed();
+    }
+}
+
+}  // namespace tandem::relay

@@ -1,0 +1,69 @@
+// One listening socket of one worker: accepts in batches, pauses instead of spinning.
+#pragma once
+
+#include "proxy/relay/reactor.hpp"
+#include "proxy/relay/sockets.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tandem::relay {
+
+/// What a listener asks of its owner.
+class ListenerOwner {
+  public:
+    /// True: one more connection may be accepted; accepted() or not_accepted() follows. False: the
+    /// owner calls Listener::resume() when it is worth asking again.
+    virtual bool admit() = 0;
+    virtual void not_accepted() = 0;
+    virtual void accepted(Descriptor socket) = 0;
+    virtual void on_paused(std::string_view reason) = 0;
+    virtual void on_resumed() = 0;
+
+  protected:
+    ~ListenerOwner() = default;
+};
+
+class Listener final : public EventHandler, public Task, public Timer {
+  public:
+    Listener(Reactor& reactor, Descriptor socket, ListenerOwner& owner)
+        : reactor_(reactor), socket_(std::move(socket)), owner_(owner) {}
+    ~Listener() override;
+
+    /// Before the reactor runs.
+    error_code start();
+    /// Accepts nothing until thaw(); what arrives stays in the kernel's queue.
+    void freeze();
+    void thaw();
+    /// Ends a pause.
+    void resume();
+    /// Takes at most `most` connections from the kernel's queue and closes them: with a reset, or
+    /// without any packet. @return how many; less than `most`: the queue is empty.
+    std::size_t drain(std::size_t most, bool silently);
+
+  private:
+    void on_events(std::uint32_t events) override;
+    void run() override;
+    void on_timeout() override;
+    /// One connection. False: stop for now.
+    bool accept_one();
+    bool accept_failed(const error_code& error);
+    void announce_pause(std::string_view reason);
+    void announce_resume();
+
+    Reactor& reactor_;
+    Descriptor socket_;
+    ListenerOwner& owner_;
+    std::uint64_t token_ = 0;
+    /// The kernel's queue may hold connections (remembered: an edge is told once).
+    bool ready_ = false;
+    bool frozen_ = false;
+    bool paused_ = false;
+    /// The pause was announced and its end was not.
+    bool announced_ = false;
+    TimePoint last_announcement_{};
+};
+
+}  // namespace tandem::relay

@@ -1,0 +1,113 @@
+// Event loop of one worker: an edge-triggered epoll set behind one Asio wait, a timer wheel behind
+// one Asio timer, and a queue of work that was put off to give others their turn.
+#pragma once
+
+#include "proxy/relay/buffer_pool.hpp"
+#include "proxy/relay/slot_table.hpp"
+#include "proxy/relay/timer_wheel.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
+#include <boost/system/error_code.hpp>
+
+namespace tandem::relay {
+
+/// Receives the events of one descriptor (EPOLLIN…).
+class EventHandler {
+  public:
+    virtual void on_events(std::uint32_t events) = 0;
+
+  protected:
+    ~EventHandler() = default;
+};
+
+/// Something that can have work left over for a later turn.
+class Task
+    : public boost::intrusive::list_base_hook<
+          boost::intrusive::tag<Task>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  public:
+    Task() = default;
+    Task(const Task&) = delete;
+    Task& operator=(const Task&) = delete;
+    virtual ~Task() = default;
+    /// One bounded piece of work; requeue() again for the next.
+    virtual void run() = 0;
+};
+
+/// Everything but run(), stop() and post() belongs to the thread inside run(), or to the thread
+/// that prepares before it.
+class Reactor {
+  public:
+    /// Throws boost::system::system_error when the kernel gives no epoll set.
+    Reactor();
+    ~Reactor();
+    Reactor(const Reactor&) = delete;
+    Reactor& operator=(const Reactor&) = delete;
+
+    void run();
+    /// Thread-safe.
+    void stop() { context_.stop(); }
+    /// Runs `command` on the reactor's thread. Thread-safe.
+    template <class Command>
+    void post(Command command) {
+        boost::asio::post(context_, [this, command = std::move(command)]() mutable {
+            begin_work();
+            command();
+            end_work();
+        });
+    }
+
+    /// Reports every edge of the descriptor from now on. `token` names the registration.
+    boost::system::error_code watch(int descriptor, std::uint32_t events, EventHandler& handler,
+                                    std::uint64_t& token);
+    /// Call before closing the descriptor: no event reaches the handler after this.
+    void forget(std::uint64_t token) { handlers_.erase(token); }
+
+    void schedule(Timer& timer, Clock::duration delay);
+    /// Runs the task in the next turn, behind the others. Does nothing when it is queued already.
+    void requeue(Task& task);
+    /// Deletes it when the turn is over: its functions may still be running.
+    void dispose(std::unique_ptr<Task> task) { disposed_.push_back(std::move(task)); }
+
+    /// Time of this turn.
+    [[nodiscard]] TimePoint now() const { return now_; }
+    BufferPool& buffers() { return buffers_; }
+
+  private:
+    using TaskList = boost::intrusive::list<Task, boost::intrusive::base_hook<Task>,
+                                            boost::intrusive::constant_time_size<false>>;
+    void begin_work();
+    void end_work();
+    void turn();
+    void dispatch_events();
+    void run_tasks();
+    void arm_timer(TimePoint deadline);
+
+    TimePoint now_ = Clock::now();
+    BufferPool buffers_;
+    SlotTable<EventHandler> handlers_;
+    TimerWheel wheel_{now_};
+    TaskList tasks_;
+    std::vector<std::unique_ptr<Task>> disposed_;
+
+    boost::asio::io_context context_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+    boost::asio::posix::stream_descriptor epoll_;
+    boost::asio::steady_timer timer_;
+    /// When timer_ fires; max: it does not run.
+    TimePoint armed_ = TimePoint::max();
+    bool more_events_ = false;
+    bool waiting_ = false;
+    bool turn_posted_ = false;
+};
+
+}  // namespace tandem::relay

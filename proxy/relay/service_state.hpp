@@ -1,0 +1,89 @@
+// What the workers of one service share, and the counters each keeps for itself.
+#pragma once
+
+#include "proxy/relay/config.hpp"
+#include "proxy/relay/connection_limits.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tandem::relay {
+
+/// Written by one worker, read by any thread.
+class Counter {
+  public:
+    void add(std::uint64_t amount = 1) {
+        // One writer: no locked instruction needed.
+        value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+    }
+    void subtract(std::uint64_t amount) {
+        value_.store(value_.load(std::memory_order_relaxed) - amount, std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+  private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
+/// ServiceCounters of one worker.
+struct ShardCounters {
+    Counter accepted;
+    Counter active;
+    Counter finished;
+    Counter reset_by_client;
+    Counter reset_by_upstream;
+    Counter reset_by_demotion;
+    Counter timed_out;
+    Counter no_upstream;
+    Counter refused_inactive;
+    Counter local_errors;
+    Counter bytes_to_upstream;
+    Counter bytes_to_client;
+};
+
+struct UpstreamCounters {
+    Counter active;
+    Counter connected;
+    Counter connect_failures;
+};
+
+/// Shared by all workers; lives as long as the engine.
+class ServiceState {
+  public:
+    explicit ServiceState(ServiceConfig service)
+        : config(std::move(service)),
+          limit(config.max_connections),
+          upstream_up(config.upstreams.size()),
+          last_errors_(config.upstreams.size()) {
+        for (std::size_t index = 0; index < config.upstreams.size(); ++index) {
+            const auto& check = config.upstreams[index].check;
+            upstream_up[index] = !check || !check->start_down;
+        }
+    }
+
+    /// Constant after start() has replaced port zero by the one the kernel chose.
+    ServiceConfig config;
+    ConnectionLimit limit;
+    /// For status() only; every worker's balancer has its own.
+    std::vector<std::atomic<bool>> upstream_up;
+
+    void set_last_error(std::size_t upstream, std::string text) {
+        const std::lock_guard lock{mutex_};
+        last_errors_[upstream] = std::move(text);
+    }
+    [[nodiscard]] std::string last_error(std::size_t upstream) const {
+        const std::lock_guard lock{mutex_};
+        return last_errors_[upstream];
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    std::vector<std::string> last_errors_;
+};
+
+}  // namespace tandem::relay

@@ -1,0 +1,221 @@
+#include "proxy/relay/sockets.hpp"
+
+#include <cerrno>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace tandem::relay {
+
+namespace {
+
+/// The kernel cuts it to net.core.somaxconn.
+constexpr int kBacklog = 4096;
+// A client that vanished is noticed after about three minutes.
+constexpr int kKeepaliveIdleSeconds = 120;
+constexpr int kKeepaliveIntervalSeconds = 15;
+constexpr int kKeepaliveProbes = 4;
+
+struct Option {
+    int level;
+    int name;
+    int value;
+};
+
+error_code set_option(const Descriptor& socket, const Option& option) {
+    if (::setsockopt(socket.get(), option.level, option.name, &option.value, sizeof option.value) ==
+        -1) {
+        return last_error();
+    }
+    return {};
+}
+
+Descriptor open_socket(const Endpoint& endpoint) {
+    return Descriptor{::socket(endpoint.protocol().family(),
+                               SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP)};
+}
+
+error_code bind_socket(const Descriptor& socket, const Endpoint& endpoint) {
+    if (::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == -1) {
+        return last_error();
+    }
+    return {};
+}
+
+error_code allow_any_local_address(const Descriptor& socket, const Endpoint& endpoint) {
+    if (endpoint.address().is_v4()) {
+        return set_option(socket, {IPPROTO_IP, IP_FREEBIND, 1});
+    }
+    if (const error_code error = set_option(socket, {IPPROTO_IPV6, IPV6_V6ONLY, 1})) {
+        return error;
+    }
+    return set_option(socket, {IPPROTO_IPV6, IPV6_FREEBIND, 1});
+}
+
+}  // namespace
+
+error_code last_error() {
+    return {errno, boost::system::system_category()};
+}
+
+void Descriptor::close() {
+    if (descriptor_ != -1) {
+        // Linux releases the descriptor whatever close() returns.
+        ::close(std::exchange(descriptor_, -1));
+    }
+}
+
+boost::system::result<Descriptor> open_listener(const Endpoint& endpoint) {
+    Descriptor socket = open_socket(endpoint);
+    if (!socket.is_open()) {
+        return last_error();
+    }
+    if (const error_code error = allow_any_local_address(socket, endpoint)) {
+        return error;
+    }
+    const Option options[] = {
+        {SOL_SOCKET, SO_REUSEADDR, 1},
+        {SOL_SOCKET, SO_REUSEPORT, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {SOL_SOCKET, SO_OOBINLINE, 1},
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleSeconds},
+        {IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalSeconds},
+        {IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes},
+    };
+    for (const Option& option : options) {
+        if (const error_code error = set_option(socket, option)) {
+            return error;
+        }
+    }
+    if (const error_code error = bind_socket(socket, endpoint)) {
+        return error;
+    }
+    if (::listen(socket.get(), kBacklog) == -1) {
+        return last_error();
+    }
+    return socket;
+}
+
+error_code check_not_listening(const Endpoint& endpoint) {
+    const Descriptor socket = open_socket(endpoint);
+    if (!socket.is_open()) {
+        return last_error();
+    }
+    if (const error_code error = allow_any_local_address(socket, endpoint)) {
+        return error;
+    }
+    // With SO_REUSEADDR alone old connections do not disturb, listeners do.
+    if (const error_code error = set_option(socket, {SOL_SOCKET, SO_REUSEADDR, 1})) {
+        return error;
+    }
+    return bind_socket(socket, endpoint);
+}
+
+boost::system::result<Endpoint> local_endpoint(const Descriptor& socket) {
+    Endpoint endpoint;
+    auto size = static_cast<socklen_t>(endpoint.capacity());
+    if (::getsockname(socket.get(), endpoint.data(), &size) == -1) {
+        return last_error();
+    }
+    endpoint.resize(size);
+    return endpoint;
+}
+
+boost::system::result<Descriptor> accept_connection(const Descriptor& listener) {
+    Descriptor socket{::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    if (!socket.is_open()) {
+        return last_error();
+    }
+    return socket;
+}
+
+boost::system::result<Descriptor> start_connect(const Endpoint& target,
+                                                const std::optional<IpAddress>& source) {
+    Descriptor socket = open_socket(target);
+    if (!socket.is_open()) {
+        return last_error();
+    }
+    if (const error_code error = set_option(socket, {IPPROTO_TCP, TCP_NODELAY, 1})) {
+        return error;
+    }
+    if (source && source->is_v4() == target.address().is_v4()) {
+        // Level IP also for IPv6 sockets.
+        if (const error_code error = set_option(socket, {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1})) {
+            return error;
+        }
+        if (const error_code error = bind_socket(socket, {*source, 0})) {
+            return error;
+        }
+    }
+    if (::connect(socket.get(), target.data(), static_cast<socklen_t>(target.size())) == -1 &&
+        errno != EINPROGRESS) {
+        return last_error();
+    }
+    return socket;
+}
+
+ConnectVerdict connect_verdict(const Descriptor& socket, std::uint32_t events) {
+    using Kind = ConnectVerdict::Kind;
+    if ((events & (EPOLLERR | EPOLLHUP)) == 0) {
+        return {(events & EPOLLOUT) != 0 ? Kind::Connected : Kind::Pending, {}};
+    }
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) == -1) {
+        return {Kind::Failed, last_error()};
+    }
+    switch (error) {
+        case 0:
+            // HUP alone: the error was told before or the kernel has none.
+            return {Kind::Failed, {ECONNABORTED, boost::system::system_category()}};
+        case ECONNRESET:
+        case EPIPE:
+            // Only an established connection ends like this; what it sent can still be read.
+            return {Kind::ConnectedThenReset, {}};
+        default:
+            return {Kind::Failed, {error, boost::system::system_category()}};
+    }
+}
+
+bool is_local_shortage(const error_code& error) {
+    switch (error.value()) {
+        case EADDRNOTAVAIL:
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+        case ENOSPC:
+        case EAGAIN:
+            return true;
+        default:
+            return false;
+    }
+}
+
+void close_with_reset(Descriptor& socket) {
+    const linger no_linger{.l_onoff = 1, .l_linger = 0};
+    // Failure leaves an orderly close, which is the best that can be done then.
+    static_cast<void>(
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &no_linger, sizeof no_linger));
+    socket.close();
+}
+
+void close_silently(Descriptor& socket) {
+    const int repair = 1;
+    if (::setsockopt(socket.get(), IPPROTO_TCP, TCP_REPAIR, &repair, sizeof repair) == -1) {
+        close_with_reset(socket);
+        return;
+    }
+    socket.close();
+}
+
+void put_urgent_data_in_line(const Descriptor& socket) {
+    // Failure means that the urgent byte is dropped, as without this option.
+    static_cast<void>(set_option(socket, {SOL_SOCKET, SO_OOBINLINE, 1}));
+}
+
+}  // namespace tandem::relay

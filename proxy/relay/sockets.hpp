@@ -1,0 +1,70 @@
+// The system calls of the relay: each function is what one step needs and nothing more.
+#pragma once
+
+#include "proxy/relay/config.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include <boost/system/error_code.hpp>
+#include <boost/system/result.hpp>
+
+namespace tandem::relay {
+
+using boost::system::error_code;
+
+/// Owns a file descriptor.
+class Descriptor {
+  public:
+    Descriptor() = default;
+    explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+    Descriptor(Descriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    Descriptor& operator=(Descriptor&& other) noexcept {
+        close();
+        descriptor_ = std::exchange(other.descriptor_, -1);
+        return *this;
+    }
+    ~Descriptor() { close(); }
+    [[nodiscard]] int get() const { return descriptor_; }
+    [[nodiscard]] bool is_open() const { return descriptor_ != -1; }
+    void close();
+
+  private:
+    int descriptor_ = -1;
+};
+
+/// Bound with IP_FREEBIND and SO_REUSEPORT, listening. The options that an accepted connection
+/// needs (no delay, keepalive, urgent data in line) are set here: accept() inherits them.
+/// TCP_USER_TIMEOUT is not set: it would also end a client that keeps its window closed.
+boost::system::result<Descriptor> open_listener(const Endpoint& endpoint);
+/// Error when another process listens there already; SO_REUSEPORT would share its connections.
+error_code check_not_listening(const Endpoint& endpoint);
+boost::system::result<Endpoint> local_endpoint(const Descriptor& socket);
+
+boost::system::result<Descriptor> accept_connection(const Descriptor& listener);
+
+/// A connection attempt from `source` (any port, chosen by connect() for this destination:
+/// IP_BIND_ADDRESS_NO_PORT); the result arrives as an epoll event.
+boost::system::result<Descriptor> start_connect(const Endpoint& target,
+                                                const std::optional<IpAddress>& source);
+
+/// What an epoll event says about a connection attempt.
+struct ConnectVerdict {
+    enum class Kind : std::uint8_t { Pending, Connected, ConnectedThenReset, Failed } kind;
+    error_code error;
+};
+ConnectVerdict connect_verdict(const Descriptor& socket, std::uint32_t events);
+
+/// Shortage of this node (ports, descriptors, memory), not a fault of the other side (I6).
+bool is_local_shortage(const error_code& error);
+
+/// RST instead of FIN (SO_LINGER with zero time).
+void close_with_reset(Descriptor& socket);
+/// No packet at all (TCP_REPAIR, needs CAP_NET_ADMIN; without it as close_with_reset).
+void close_silently(Descriptor& socket);
+
+void put_urgent_data_in_line(const Descriptor& socket);
+error_code last_error();
+
+}  // namespace tandem::relay

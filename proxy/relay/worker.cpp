@@ -1,0 +1,90 @@
+#include "proxy/relay/worker.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace tandem::relay {
+
+error_code Worker::add_service(ServiceState& state, Admission& admission, EngineObserver& observer,
+                               Descriptor socket) {
+    shards_.push_back(std::make_unique<ServiceShard>(reactor_, index_, state, admission, observer,
+                                                     std::move(socket)));
+    return shards_.back()->start();
+}
+
+void Worker::start() {
+    thread_ = std::thread([this] { reactor_.run(); });
+}
+
+void Worker::stop() {
+    if (!thread_.joinable()) {
+        return;
+    }
+    reactor_.post([this] {
+        for (const auto& shard : shards_) {
+            shard->stop();
+        }
+        reactor_.stop();
+    });
+    thread_.join();
+}
+
+template <class Function>
+void Worker::for_instance(const std::string& instance, Function function) {
+    for (const auto& shard : shards_) {
+        if (shard->config().instance == instance) {
+            function(*shard);
+        }
+    }
+}
+
+void Worker::activate(const std::string& instance) {
+    reactor_.post([this, instance] {
+        for_instance(instance, [](ServiceShard& shard) { shard.activate(); });
+    });
+}
+
+void Worker::deactivate(const std::string& instance, std::function<void(std::uint64_t)> done) {
+    /// Counts the shards that are not done yet.
+    struct Progress {
+        std::size_t left = 1;
+        std::uint64_t flows_reset = 0;
+        std::function<void(std::uint64_t)> done;
+        void finish_one(std::uint64_t count) {
+            flows_reset += count;
+            if (--left == 0) {
+                done(flows_reset);
+            }
+        }
+    };
+    reactor_.post([this, instance, done = std::move(done)]() mutable {
+        const auto progress = std::make_shared<Progress>();
+        progress->done = std::move(done);
+        for_instance(instance, [&progress](ServiceShard& shard) {
+            ++progress->left;
+            shard.deactivate([progress](std::uint64_t count) { progress->finish_one(count); });
+        });
+        // Also when the instance has no service here.
+        progress->finish_one(0);
+    });
+}
+
+void Worker::purge(const std::string& instance) {
+    reactor_.post(
+        [this, instance] { for_instance(instance, [](ServiceShard& shard) { shard.purge(); }); });
+}
+
+void Worker::set_upstream_up(std::size_t service, std::size_t upstream, bool up) {
+    reactor_.post(
+        [this, service, upstream, up] { shards_[service]->set_upstream_up(upstream, up); });
+}
+
+void Worker::retry_admission() {
+    reactor_.post([this] {
+        for (const auto& shard : shards_) {
+            shard->retry_admission();
+        }
+    });
+}
+
+}  // namespace tandem::relay

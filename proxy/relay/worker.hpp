@@ -1,0 +1,53 @@
+// One worker thread: a reactor and its shard of every service.
+#pragma once
+
+#include "proxy/relay/reactor.hpp"
+#include "proxy/relay/service_shard.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace tandem::relay {
+
+/// add_service() for each service in order, then start(). After that every function is
+/// thread-safe and works by message.
+class Worker {
+  public:
+    /// Throws boost::system::system_error when the kernel gives no epoll set.
+    explicit Worker(std::size_t index) : index_(index) {}
+    ~Worker() { stop(); }
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    error_code add_service(ServiceState& state, Admission& admission, EngineObserver& observer,
+                           Descriptor socket);
+    void start();
+    /// Resets every flow and joins the thread.
+    void stop();
+
+    void activate(const std::string& instance);
+    /// `done(flows_reset)` runs on the worker's thread.
+    void deactivate(const std::string& instance, std::function<void(std::uint64_t)> done);
+    void purge(const std::string& instance);
+    void set_upstream_up(std::size_t service, std::size_t upstream, bool up);
+    void retry_admission();
+
+    /// Counters may be read from any thread.
+    [[nodiscard]] const ServiceShard& shard(std::size_t service) const { return *shards_[service]; }
+
+  private:
+    /// Runs on the worker's thread.
+    template <class Function>
+    void for_instance(const std::string& instance, Function function);
+
+    const std::size_t index_;
+    Reactor reactor_;
+    std::vector<std::unique_ptr<ServiceShard>> shards_;
+    std::thread thread_;
+};
+
+}  // namespace tandem::relay

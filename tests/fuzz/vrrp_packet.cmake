@@ -1,0 +1,1 @@
+tandem_fuzz(vrrp_packet tandem_vrrp_core)

@@ -1,0 +1,223 @@
+#include "proxy/control/protocol.hpp"
+
+#include <boost/json/parse.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tandem::control {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+template <class Wanted>
+Wanted accepted(std::string_view method, std::string_view target, std::string_view body = "") {
+    const auto parsed = parse_request(method, target, body);
+    const auto* command = std::get_if<Command>(&parsed);
+    if (command == nullptr) {
+        ADD_FAILURE() << target << ' ' << body << ": " << std::get<Response>(parsed).body;
+        return {};
+    }
+    EXPECT_TRUE(std::holds_alternative<Wanted>(*command));
+    return std::get<Wanted>(*command);
+}
+
+Response refused(std::string_view method, std::string_view target, std::string_view body = "") {
+    const auto parsed = parse_request(method, target, body);
+    const auto* response = std::get_if<Response>(&parsed);
+    if (response == nullptr) {
+        ADD_FAILURE() << target << ' ' << body << " was accepted";
+        return {};
+    }
+    return *response;
+}
+
+std::string message_of(const Response& response) {
+    return std::string(boost::json::parse(response.body).at("message").as_string());
+}
+
+TEST(Protocol, CommandsWithoutArguments) {
+    accepted<StatusCommand>("GET", "/v1/status");
+    accepted<VersionCommand>("GET", "/v1/version");
+}
+
+TEST(Protocol, FailoverDefaults) {
+    for (const char* body : {"", "{}"}) {
+        const auto request = accepted<FailoverRequest>("POST", "/v1/failover", body);
+        EXPECT_TRUE(request.instances.empty());
+        EXPECT_EQ(request.direction, FailoverRequest::Direction::Switch);
+        EXPECT_FALSE(request.dry_run || request.force || request.no_handover);
+        EXPECT_FALSE(request.timeout || request.hold_for);
+    }
+}
+
+TEST(Protocol, FailoverWithEverything) {
+    const auto request = accepted<FailoverRequest>(
+        "POST", "/v1/failover",
+        R"({"instances":["VI_1","VI_2"],"direction":"to-peer","dry_run":true,"force":true,)"
+        R"("no_handover":true,"timeout_ms":1500,"hold_for_ms":60000})");
+    EXPECT_THAT(request.instances, ElementsAre("VI_1", "VI_2"));
+    EXPECT_EQ(request.direction, FailoverRequest::Direction::ToPeer);
+    EXPECT_TRUE(request.dry_run && request.force && request.no_handover);
+    EXPECT_EQ(request.timeout, 1500ms);
+    EXPECT_EQ(request.hold_for, 60s);
+}
+
+TEST(Protocol, FailoverDirections) {
+    using Direction = FailoverRequest::Direction;
+    const auto direction = [](std::string_view body) {
+        return accepted<FailoverRequest>("POST", "/v1/failover", body).direction;
+    };
+    EXPECT_EQ(direction(R"({"direction":"switch"})"), Direction::Switch);
+    EXPECT_EQ(direction(R"({"direction":"here"})"), Direction::Here);
+}
+
+TEST(Protocol, FailoverBoundsAreInclusive) {
+    const auto timeout = [](const char* body) {
+        return accepted<FailoverRequest>("POST", "/v1/failover", body).timeout;
+    };
+    EXPECT_EQ(timeout(R"({"timeout_ms":1})"), 1ms);
+    EXPECT_EQ(timeout(R"({"timeout_ms":3600000})"), 1h);
+    EXPECT_EQ(timeout(R"({"timeout_ms":null})"), std::nullopt);
+}
+
+TEST(Protocol, ResumeAndCheck) {
+    EXPECT_TRUE(accepted<ResumeCommand>("POST", "/v1/resume").instances.empty());
+    EXPECT_THAT(accepted<ResumeCommand>("POST", "/v1/resume", R"({"instances":["A"]})").instances,
+                ElementsAre("A"));
+    EXPECT_EQ(accepted<CheckCommand>("POST", "/v1/check", R"({"path":"/etc/x"})").path, "/etc/x");
+}
+
+TEST(Protocol, EventsQuery) {
+    const auto plain = accepted<EventsCommand>("GET", "/v1/events");
+    EXPECT_EQ(plain.query.after_sequence, 0U);
+    EXPECT_FALSE(plain.query.since || plain.follow);
+    const auto full = accepted<EventsCommand>(
+        "GET", "/v1/events?after=7&since=2024-02-29T14:34:56%2B02:00&follow=1");
+    EXPECT_EQ(full.query.after_sequence, 7U);
+    EXPECT_EQ(full.query.since, std::chrono::system_clock::time_point(1'709'210'096s));
+    EXPECT_TRUE(full.follow);
+    EXPECT_FALSE(accepted<EventsCommand>("GET", "/v1/events?follow=0&").follow);
+}
+
+struct BadRequest {
+    const char* target;
+    const char* body;
+    const char* complaint;
+};
+
+TEST(Protocol, BadInputIsRefusedWithTheFieldAndWhatIsAllowed) {
+    const std::string long_name = R"({"instances":[")" + std::string(129, 'x') + "\"]}";
+    std::string many = R"({"instances":["x")";
+    for (int index = 0; index < 256; ++index) {
+        many += ",\"x\"";
+    }
+    many += "]}";
+    const std::string long_path = R"({"path":"/)" + std::string(4095, 'x') + "\"}";
+    for (const BadRequest& bad : std::initializer_list<BadRequest>{
+             {"/v1/failover", "{", "not valid JSON"},
+             {"/v1/failover", "{} x", "not valid JSON"},
+             {"/v1/failover", "\"\xff\"", "not valid JSON"},
+             {"/v1/failover", "[[[[[[[[[[]]]]]]]]]]", "not valid JSON"},
+             {"/v1/failover", "[]", "must be a JSON object, got an array"},
+             {"/v1/failover", "null", "must be a JSON object, got null"},
+             {"/v1/failover", R"({"force":1})",
+              "field \"force\": expected true or false, got the integer 1"},
+             {"/v1/failover", R"({"force":null})", "got null"},
+             {"/v1/failover", R"({"forse":true})",
+              "unknown field \"forse\"; allowed: instances, direction, dry_run, force, "
+              "no_handover, timeout_ms, hold_for_ms"},
+             {"/v1/failover", R"({"direction":"away"})",
+              "field \"direction\": expected one of \"switch\", \"to-peer\", \"here\", got the "
+              "string \"away\""},
+             {"/v1/failover", R"({"direction":{}})", "got an object"},
+             {"/v1/failover", R"({"timeout_ms":0})", "from 1 to 3600000"},
+             {"/v1/failover", R"({"timeout_ms":-5})", "got the integer -5"},
+             {"/v1/failover", R"({"timeout_ms":3600001})", "from 1 to 3600000"},
+             {"/v1/failover", R"({"timeout_ms":18446744073709551615})", "from 1 to 3600000"},
+             {"/v1/failover", R"({"timeout_ms":1.5})", "not an integer"},
+             {"/v1/failover", R"({"timeout_ms":2.0})", "not an integer"},
+             {"/v1/failover", R"({"timeout_ms":"5"})", "got the string \"5\""},
+             {"/v1/failover", R"({"hold_for_ms":99999999999})", "\"hold_for_ms\""},
+             {"/v1/failover", R"({"instances":"VI_1"})", "expected an array of at most 256 names"},
+             {"/v1/failover", R"({"instances":[1]})", "names of 1 to 128 characters"},
+             {"/v1/failover", R"({"instances":[""]})", "names of 1 to 128 characters"},
+             {"/v1/failover", long_name.c_str(), "names of 1 to 128 characters"},
+             {"/v1/failover", many.c_str(), "at most 256"},
+             {"/v1/resume", R"({"force":true})", "allowed: instances"},
+             {"/v1/check", "", "field \"path\" is required"},
+             {"/v1/check", R"({"path":"relative"})", "the absolute path of a file"},
+             {"/v1/check", R"({"path":7})", "got the integer 7"},
+             {"/v1/check", R"({"path":"/a\u0000b"})", "the absolute path of a file"},
+             {"/v1/check", long_path.c_str(), "the absolute path of a file"},
+         }) {
+        const Response response = refused("POST", bad.target, bad.body);
+        EXPECT_EQ(response.status, 400U) << bad.body;
+        EXPECT_THAT(message_of(response), HasSubstr(bad.complaint)) << bad.body;
+    }
+}
+
+TEST(Protocol, BadEventQueriesAreRefused) {
+    for (const auto& [target, complaint] :
+         std::initializer_list<std::pair<const char*, const char*>>{
+             {"/v1/events?after=x", "expected a sequence number, got \"x\""},
+             {"/v1/events?after=", "expected a sequence number"},
+             {"/v1/events?after=-1", "expected a sequence number"},
+             {"/v1/events?after=18446744073709551616", "expected a sequence number"},
+             {"/v1/events?since=yesterday", "2026-01-31T12:00:00Z"},
+             {"/v1/events?follow=yes", "expected 0 or 1"},
+             {"/v1/events?follow", "has no value"},
+             {"/v1/events?since=%2", "percent-encoding"},
+             {"/v1/events?since=%zz", "percent-encoding"},
+             {"/v1/events?color=1", "allowed: after, since, follow"}}) {
+        const Response response = refused("GET", target);
+        EXPECT_EQ(response.status, 400U) << target;
+        EXPECT_THAT(message_of(response), HasSubstr(complaint)) << target;
+    }
+}
+
+TEST(Protocol, UnknownResourcesAndWrongMethods) {
+    EXPECT_EQ(refused("GET", "/").status, 404U);
+    EXPECT_EQ(refused("GET", "").status, 404U);
+    EXPECT_EQ(refused("GET", "/v1/status/").status, 404U);
+    EXPECT_EQ(refused("GET", "/v2/status").status, 404U);
+    EXPECT_THAT(message_of(refused("GET", "/x")), HasSubstr("/v1/failover"));
+    EXPECT_EQ(refused("GET", "/v1/failover").status, 405U);
+    EXPECT_EQ(refused("GET", "/v1/failover").allow, "POST");
+    EXPECT_EQ(refused("POST", "/v1/status").status, 405U);
+    EXPECT_EQ(refused("POST", "/v1/status").allow, "GET");
+    EXPECT_EQ(refused("DELETE", "/v1/status").status, 405U);
+}
+
+TEST(Protocol, ForeignTextInMessagesIsPrintableAndShort) {
+    const std::string message = message_of(refused("GET", "/\x1b[31m\xff" + std::string(500, 'a')));
+    EXPECT_EQ(message.find('\x1b'), std::string::npos);
+    EXPECT_LT(message.size(), 250U);
+}
+
+TEST(Protocol, StatusOfEveryCode) {
+    const std::pair<ExitCode, unsigned> expected[] = {
+        {ExitCode::Done, 200},    {ExitCode::Internal, 500},   {ExitCode::Usage, 400},
+        {ExitCode::Refused, 409}, {ExitCode::RolledBack, 409}, {ExitCode::Degraded, 200},
+        {ExitCode::Unknown, 504}, {ExitCode::TimedOut, 504},   {ExitCode::NoDaemon, 500}};
+    for (const auto& [code, status] : expected) {
+        EXPECT_EQ(http_status(code), status) << static_cast<int>(code);
+    }
+}
+
+TEST(Protocol, AnswerAlwaysHasCodeMessageAndText) {
+    const Response bare = to_response({ExitCode::Refused, "first\nsecond", nullptr});
+    EXPECT_EQ(bare.status, 409U);
+    EXPECT_EQ(bare.body, R"({"code":3,"message":"first","text":"first\nsecond"})"
+                         "\n");
+    const Response full =
+        to_response({ExitCode::Degraded, "text", {{"code", 9}, {"message", "m"}, {"gap_ms", 1.5}}});
+    EXPECT_EQ(full.status, 200U);
+    EXPECT_EQ(
+        boost::json::parse(full.body),
+        (boost::json::value{{"code", 5}, {"message", "m"}, {"text", "text"}, {"gap_ms", 1.5}}));
+}
+
+}  // namespace
+}  // namespace tandem::control

@@ -1,0 +1,120 @@
+#include "proxy/daemon/status.hpp"
+
+#include <boost/json/serialize.hpp>
+#include <gtest/gtest.h>
+
+namespace tandem::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+constexpr std::chrono::system_clock::time_point kMoment{1'764'000'000'007ms};
+
+InstanceSnapshot sample_instance() {
+    InstanceSnapshot shot;
+    shot.config.name = "VI_1";
+    shot.config.interface = "eth0";
+    shot.config.version = vrrp::Version::V3;
+    shot.config.virtual_router_id = 51;
+    shot.config.priority = 150;
+    shot.config.advertisement_interval = 100ms;
+    netlink::VirtualAddress address;
+    address.address = boost::asio::ip::make_address("198.51.100.100");
+    address.prefix_length = 24;
+    shot.addresses.push_back(address);
+    shot.lease = 1s;
+    shot.state = vrrp::State::Backup;
+    shot.reason = vrrp::Reason::HigherPriority;
+    shot.since = kMoment;
+    shot.active_down_interval = 341'406us;
+    return shot;
+}
+
+TEST(Status, TimesAreRfc3339WithMilliseconds) {
+    EXPECT_EQ(to_rfc3339(kMoment), "2025-11-24T16:00:00.007Z");
+}
+
+TEST(Status, InstanceTellsRolePeerHoldAndFault) {
+    InstanceSnapshot shot = sample_instance();
+    shot.peer =
+        vrrp::ReceivedAdvertisement{200, boost::asio::ip::make_address("198.51.100.12"), 100ms};
+    shot.peer_heard_ago = 42ms;
+    shot.holding = true;
+    shot.hold_until = kMoment;
+    shot.fault = "link down on eth0";
+    const auto reply = status_reply({"node1", "/etc/x.conf", 7, 5s}, {shot}, {});
+    const auto& instance = reply.body.at("instances").at(0);
+    EXPECT_EQ(instance.at("state"), "backup");
+    EXPECT_EQ(instance.at("reason"), "higher-priority");
+    EXPECT_EQ(instance.at("since"), "2025-11-24T16:00:00.007Z");
+    EXPECT_EQ(instance.at("advertisement_interval_ms").as_double(), 100.0);
+    EXPECT_EQ(instance.at("active_down_interval_ms").as_double(), 341.406);
+    EXPECT_EQ(instance.at("addresses").at(0), "198.51.100.100/24");
+    EXPECT_EQ(instance.at("peer").at("address"), "198.51.100.12");
+    EXPECT_EQ(instance.at("peer").at("last_heard_ms").to_number<int>(), 42);
+    EXPECT_TRUE(instance.at("hold").at("active").as_bool());
+    EXPECT_EQ(instance.at("hold").at("until"), "2025-11-24T16:00:00.007Z");
+    EXPECT_EQ(instance.at("faults").at(0), "link down on eth0");
+    EXPECT_EQ(reply.body.at("node").at("pid").to_number<int>(), 7);
+}
+
+TEST(Status, WhatIsUnknownIsNullOrEmpty) {
+    InstanceSnapshot shot = sample_instance();
+    shot.reason.reset();
+    const auto reply = status_reply({}, {shot}, {});
+    const auto& instance = reply.body.at("instances").at(0);
+    EXPECT_TRUE(instance.at("peer").is_null());
+    EXPECT_TRUE(instance.at("hold").at("until").is_null());
+    EXPECT_TRUE(instance.at("faults").as_array().empty());
+    EXPECT_EQ(instance.at("reason"), "not-started");
+}
+
+TEST(Status, ServiceListsUpstreams) {
+    relay::ServiceStatus service;
+    service.name = "198.51.100.100:80";
+    service.accepting = true;
+    service.counters.reset_by_demotion = 3;
+    relay::UpstreamStatus upstream;
+    upstream.name = "198.51.100.21:80";
+    upstream.up = false;
+    upstream.last_error = "connection refused";
+    service.upstreams.push_back(upstream);
+    const auto reply = status_reply({}, {}, {service});
+    const auto& out = reply.body.at("services").at(0);
+    EXPECT_EQ(out.at("reset_by_demotion").to_number<int>(), 3);
+    EXPECT_EQ(out.at("upstreams").at(0).at("state"), "down");
+    EXPECT_EQ(out.at("upstreams").at(0).at("last_error"), "connection refused");
+}
+
+TEST(Status, FailoverResultKeepsCodeGapAndRefusals) {
+    FailoverResult result;
+    result.outcome = Outcome::Refused;
+    result.message = "refused: no";
+    result.refused.push_back({"NOT_ACTIVE", "no", false});
+    const auto refused = failover_reply(result);
+    EXPECT_EQ(refused.code, control::ExitCode::Refused);
+    EXPECT_TRUE(refused.body.at("gap_ms").is_null());
+    EXPECT_EQ(refused.body.at("refused").at(0).at("code"), "NOT_ACTIVE");
+
+    result = {};
+    result.gap = 12'300us;
+    result.release_time = 1'500us;
+    const auto done = failover_reply(result);
+    EXPECT_EQ(done.code, control::ExitCode::Done);
+    EXPECT_EQ(done.body.at("gap_ms").as_double(), 12.3);
+    EXPECT_EQ(done.body.at("phases").at("release_ms").as_double(), 1.5);
+}
+
+TEST(Status, CheckTellsEveryDiagnosticAndTheVerdict) {
+    config::LoadResult loaded;
+    EXPECT_EQ(check_reply("a.conf", loaded).code, control::ExitCode::Done);
+    loaded.diagnostics.push_back({"a.conf", 3, 5, config::Severity::Error, "bad", "mend it"});
+    const auto reply = check_reply("a.conf", loaded);
+    EXPECT_EQ(reply.code, control::ExitCode::Refused);
+    EXPECT_EQ(reply.body.at("check_code").to_number<int>(), 5);
+    EXPECT_NE(reply.text.find("a.conf:3:5: error: bad (mend it)"), std::string::npos) << reply.text;
+}
+
+}  // namespace
+}  // namespace tandem::daemon

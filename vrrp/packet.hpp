@@ -1,0 +1,122 @@
+// Codec of VRRP advertisements: bytes of a message from a configuration, and back with every check
+// of RFC 9568 section 7.1 (version 3) and RFC 3768 section 7.1 (version 2). Pure.
+//
+// Version 2 (RFC 3768 section 5.1), IPv4 only; length 8 + 4 n + 8:
+//
+//     0                   1                   2                   3
+//     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//    |Version| Type  | Virtual Rtr ID|   Priority    | Count IP Addrs|
+//    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//    |   Auth Type   | Adver Int (s) |           Checksum            |
+//    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//    |                     n IPv4 addresses                          |
+//    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//    |             8 bytes of authentication data, always            |
+//    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//
+// Version 3 (RFC 9568 section 5.1); length 8 + 4 n (IPv4) or 8 + 16 n (IPv6):
+//
+//     0                   1                   2                   3
+//     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//    |Version| Type  | Virtual Rtr ID|   Priority    | Count IP Addrs|
+//    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//    |Reserve| Max Advertise Int (cs)|           Checksum            |
+//    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//    |                 n IPv4 or IPv6 addresses                      |
+//    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+#pragma once
+
+#include "vrrp/config.hpp"
+#include "vrrp/elector.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace tandem::vrrp {
+
+/// IP protocol number and IPv6 next header (RFC 9568 section 5.1.1.4).
+inline constexpr std::uint8_t kIpProtocol = 112;
+/// TTL and hop limit of every advertisement; proves that the sender is on the link.
+inline constexpr std::uint8_t kTimeToLive = 255;
+/// Longest VRRP message: 255 IPv6 addresses.
+inline constexpr std::size_t kMaxMessageSize = 8 + std::size_t{255} * 16;
+/// Longest IPv4 header, options included.
+inline constexpr std::size_t kMaxIpv4HeaderSize = 60;
+/// Bytes of a version 2 password on the wire; a longer one is cut, a shorter one zero padded.
+inline constexpr std::size_t kPasswordSize = 8;
+
+/// 224.0.0.18 or ff02::12.
+IpAddress multicast_group(Family family);
+/// The address without the zone of an IPv6 link-local: what is compared and put on the wire.
+IpAddress without_zone(const IpAddress& address);
+
+/// Why a packet was not accepted.
+enum class Discard : std::uint8_t {
+    OwnPacket,           ///< its source is our own address: looped back by the network
+    VirtualRouterId,     ///< belongs to another virtual router on the link
+    Destination,         ///< multicast for a unicast instance, unicast for a multicast one, not us
+    UnknownPeer,         ///< unicast from an address that is not in the list of peers
+    TimeToLive,          ///< multicast with a TTL or hop limit other than 255
+    Version,             ///< not the configured version
+    Type,                ///< not an advertisement (1 is the only type)
+    PacketLength,        ///< shorter or longer than its own header says
+    Checksum,            ///< wrong in every form that is legal for version and family
+    AuthenticationType,  ///< version 2: not the configured authentication
+    Authentication,      ///< version 2: wrong password
+    Interval,            ///< version 2: not our interval; version 3: zero
+    AddressList,         ///< version 3: no address at all
+};
+
+/// Stable names, those of RFC 8347 (ietf-vrrp) where it has one: "checksum-error", ….
+std::string_view to_string(Discard reason);
+
+/// One packet as the socket delivered it.
+struct Datagram {
+    IpAddress source;
+    IpAddress destination;
+    std::uint8_t time_to_live = 0;
+    /// The VRRP message, without IP header and without link-layer padding.
+    std::span<const std::uint8_t> message;
+};
+
+/// Splits what an IPv4 raw socket delivers into header fields and message. The end of the message
+/// is the header's total length: short Ethernet frames arrive padded.
+/// @return nullopt for a malformed header (version, header length, total length, truncation).
+std::optional<Datagram> split_ipv4(std::span<const std::uint8_t> packet);
+
+/// An advertisement that passed every check, and what is worth telling the operator about it.
+struct DecodedAdvertisement {
+    ReceivedAdvertisement advertisement;
+    /// False: the sender's addresses are not ours (any order). Not a reason to discard: keepalived
+    /// does not either, and dropping it would leave two active nodes.
+    bool address_list_matches = true;
+    /// The form that the sender used; only version 3 over IPv4 has a choice.
+    ChecksumForm checksum_form = ChecksumForm::MessageOnly;
+};
+
+using DecodeResult = std::variant<DecodedAdvertisement, Discard>;
+
+/// Checks in this order: own source, VRID (selects the virtual router, as several share a link),
+/// destination and peer, TTL, version, type, length, checksum, authentication, interval, address
+/// count. So a reason is never caused by an earlier one.
+/// The TTL of unicast is not checked: peers may be routed (keepalived's default).
+/// @param own_source source address of our advertisements.
+DecodeResult decode(const Datagram& datagram, const InstanceConfig& config,
+                    const IpAddress& own_source);
+
+/// The bytes of one advertisement.
+/// @param source, destination addresses of the IP header; part of the checksum for IPv6 and for
+///        ChecksumForm::PseudoHeader.
+/// @pre config is validated by proxy/config. Out of range values are still encoded legally: the
+///      interval is clamped, addresses of the other family and those after the 255th are left out.
+std::vector<std::uint8_t> encode(const InstanceConfig& config, std::uint8_t priority,
+                                 const IpAddress& source, const IpAddress& destination);
+
+}  // namespace tandem::vrrp
