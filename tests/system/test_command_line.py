@@ -7,6 +7,8 @@ import pytest
 from conftest import ROOT
 from lab import config
 
+EXAMPLES = sorted(os.listdir(os.path.join(ROOT, "deploy", "examples")))
+
 
 def tandemd(binaries, *args):
     return subprocess.run([os.path.join(binaries, "tandemd"), *args], capture_output=True, text=True, timeout=20)
@@ -23,7 +25,7 @@ def check(lab, binaries, text):
 GOOD = config.configuration("x", config.instance(100), config.service(80))
 
 
-@pytest.mark.parametrize("name", ["node1.conf", "node2.conf"])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_are_clean(lab, binaries, name):
     path = os.path.join(ROOT, "deploy", "examples", name)
     done = lab.node1.run([os.path.join(binaries, "tandemd"), "-t", "-f", path], check=False)
@@ -31,7 +33,7 @@ def test_examples_are_clean(lab, binaries, name):
     assert "error" not in done.stderr and "warning" not in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("name", ["node1.conf", "node2.conf"])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_keepalived_accepts_the_examples(lab, name):
     done = lab.node1.run(["keepalived", "-t", "-f", os.path.join(ROOT, "deploy", "examples", name)], check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
