@@ -15,7 +15,8 @@
 
 namespace {
 
-using namespace tandem;
+namespace config = tandem::config;
+namespace node = tandem::daemon;
 
 constexpr int kUsageError = 2;
 
@@ -38,7 +39,7 @@ void print_diagnostics(const config::LoadResult& loaded, bool json) {
     }
 }
 
-int run(daemon::Options options) {
+int run(node::Options options) {
     const std::string node_name = options.config_id.empty() ? host_name() : options.config_id;
     options.config_id = node_name;
     config::LoadOptions load_options;
@@ -50,24 +51,24 @@ int run(daemon::Options options) {
         return loaded.exit_code();
     }
     // Before any thread exists; the working directory stays, relative paths keep their meaning.
-    if (!options.foreground && daemon(1, options.log_to_console ? 1 : 0) == -1) {
+    if (!options.foreground && ::daemon(1, options.log_to_console ? 1 : 0) == -1) {
         std::cerr << "tandemd: cannot go into the background: "
                   << std::generic_category().message(errno) << " (use -n)\n";
         return EXIT_FAILURE;
     }
-    return static_cast<int>(daemon::run_node(options, node_name, loaded));
+    return static_cast<int>(node::run_node(options, node_name, loaded));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto parsed = daemon::parse_options({argv + 1, argv + argc});
+    const auto parsed = node::parse_options({argv + 1, argv + argc});
     if (!parsed.error.empty()) {
-        std::cerr << "tandemd: " << parsed.error << "\n" << daemon::usage();
+        std::cerr << "tandemd: " << parsed.error << "\n" << node::usage();
         return kUsageError;
     }
     if (parsed.options.help) {
-        std::cout << daemon::usage();
+        std::cout << node::usage();
         return EXIT_SUCCESS;
     }
     if (parsed.options.version) {
