@@ -7,10 +7,6 @@ target_compile_definitions(tandem_options INTERFACE _GLIBCXX_ASSERTIONS
 set(warnings -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast -Wswitch-enum)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     list(APPEND warnings -Wduplicated-cond -Wlogical-op)
-    # With sanitizers the optimiser sees impossible null paths through library code.
-    if(NOT TANDEM_SANITIZE)
-        list(APPEND warnings -Wnull-dereference)
-    endif()
 endif()
 if(TANDEM_WERROR)
     list(APPEND warnings -Werror)
