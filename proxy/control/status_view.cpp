@@ -90,8 +90,10 @@ std::string duration_of(const json::value& value, std::string_view name) {
 
 std::string bytes_of(const json::value& value, std::string_view name) {
     constexpr std::array kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    // Counters have 64 bits; beyond that the text would not fit either.
+    constexpr double kMost = 18446744073709551615.0;
     auto number = number_of(value, name);
-    if (!number) {
+    if (!number || *number < 0 || *number > kMost) {
         return std::string(kNothing);
     }
     std::size_t unit = 0;

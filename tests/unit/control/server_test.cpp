@@ -141,6 +141,9 @@ TEST(Server, ConnectionsBeyondTheBoundWaitForAPlace) {
     // The first two are served on, the third is not yet.
     first.send("GET /v1/check HTTP/1.1\r\nHost: x\r\n\r\n");
     first.read_until("405");
+    for (int round = 0; round < 20; ++round) {
+        node.on_thread([] {});
+    }
     EXPECT_THAT(node.backend.calls, ElementsAre("status", "status"));
     first.close();
     EXPECT_THAT(third.read_all(), StartsWith("HTTP/1.1 200 "));
