@@ -59,6 +59,12 @@ std::optional<IpAddress> read_address(std::uint8_t family, Payload payload) {
     return std::nullopt;
 }
 
+/// mnl_nlmsg_ok() compares as int and so takes a length of 2^31 or more for a negative one.
+bool message_fits(const nlmsghdr* header, int remaining) {
+    return mnl_nlmsg_ok(header, remaining) &&
+           header->nlmsg_len <= static_cast<std::uint32_t>(remaining);
+}
+
 /// Calls visit(type, payload) for each attribute after the first `offset` bytes of the payload.
 /// @return false when the attributes do not fill the message exactly.
 template <typename Visit>
@@ -308,7 +314,7 @@ Batch parse_messages(std::span<const std::byte> bytes) {
     auto remaining =
         static_cast<int>(std::min<std::size_t>(bytes.size(), std::numeric_limits<int>::max()));
     const auto* header = reinterpret_cast<const nlmsghdr*>(bytes.data());
-    while (mnl_nlmsg_ok(header, remaining)) {
+    while (message_fits(header, remaining)) {
         Reading reading = read_message(header);
         batch.malformed = batch.malformed || reading.malformed;
         if (reading.body) {

@@ -64,8 +64,9 @@ class RequestSocket {
 
 /// Follows links and addresses (groups LINK, IPV4_IFADDR, IPV6_IFADDR).
 ///
-/// The kernel queues a notification before it answers the request that caused it, so after a
-/// request on RequestSocket everything it changed can be read here at once.
+/// The kernel queues a notification before it answers the request that caused it, with one
+/// exception: a new IPv6 address is announced by the work queue of duplicate address detection
+/// (NODAD or not), a moment after the answer.
 /// Not thread-safe.
 class MonitorSocket {
   public:

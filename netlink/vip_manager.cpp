@@ -44,6 +44,22 @@ IpAddress without_scope_id(const IpAddress& address) {
     return address.is_v6() ? boost::asio::ip::address_v6{address.to_v6().to_bytes()} : address;
 }
 
+/// The table entry of a virtual address, as far as decisions look at it.
+Address address_entry(const VirtualAddress& address, unsigned index, std::uint8_t prefix_length) {
+    Address entry;
+    entry.index = index;
+    entry.address = address.address;
+    entry.prefix_length = prefix_length;
+    entry.scope = address.scope;
+    return entry;
+}
+
+Message as_message(decltype(Message::body) body) {
+    Message message;
+    message.body = std::move(body);
+    return message;
+}
+
 /// What is remembered about one virtual address.
 struct AddressRecord {
     CorrectionLimiter limiter;
@@ -478,6 +494,11 @@ void VipManager::Impl::execute_correction(const Operation& operation) {
 RequestSocket::Answer VipManager::Impl::add(Group& group, std::size_t position, unsigned index) {
     const VirtualAddress& address = group.config.addresses[position];
     auto answer = requests_.add_address(index, address, group.config.lease);
+    if (!answer.error) {
+        // The notification of a new IPv6 address comes later, from a kernel work queue.
+        tables_.apply(
+            as_message(AddressPresent{address_entry(address, index, address.prefix_length)}));
+    }
     // A failure that lasts is said once.
     const bool known = std::exchange(group.records[position].failing, answer.error.failed());
     if (answer.error && !known) {
@@ -488,11 +509,14 @@ RequestSocket::Answer VipManager::Impl::add(Group& group, std::size_t position, 
 
 RequestSocket::Answer VipManager::Impl::remove(Group& group, std::size_t position, unsigned index,
                                                std::uint8_t prefix_length) {
-    auto answer =
-        requests_.remove_address(index, group.config.addresses[position].address, prefix_length);
+    const VirtualAddress& address = group.config.addresses[position];
+    auto answer = requests_.remove_address(index, address.address, prefix_length);
+    if (!answer.error) {
+        tables_.apply(as_message(AddressGone{address_entry(address, index, prefix_length)}));
+    }
     const bool known = std::exchange(group.records[position].failing, answer.error.failed());
     if (answer.error && !known) {
-        notify(Kind::RemoveFailed, group.config.addresses[position], describe(answer));
+        notify(Kind::RemoveFailed, address, describe(answer));
     }
     return answer;
 }
@@ -506,7 +530,9 @@ error_code VipManager::Impl::add_all(Group& group) {
             notify(Kind::AddressFailed, address, error.message());
             return error;
         }
-        for (const Address& entry : tables_.addresses(link->index)) {
+        // A copy: each removal changes the table.
+        const auto present = tables_.addresses(link->index);
+        for (const Address& entry : std::vector<Address>{present.begin(), present.end()}) {
             if (entry.address == address.address && entry.prefix_length != address.prefix_length) {
                 remove(group, i, link->index, entry.prefix_length);
             }

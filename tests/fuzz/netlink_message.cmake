@@ -1,0 +1,1 @@
+tandem_fuzz(netlink_message tandem_netlink_core)
