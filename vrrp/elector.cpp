@@ -414,7 +414,8 @@ void Elector::backup_timer_fired(TimePoint now, Actions& actions) {
     const bool late = now - *timer_ > active_interval_ / 2;
     if (late && !listened_again_) {
         listened_again_ = true;
-        timer_ = now + active_interval_ + skew_time();
+        // Two, so that one late or lost advertisement does not decide.
+        timer_ = now + active_interval_ * 2 + skew_time();
         return;
     }
     claim(timer_reason_, now, actions);

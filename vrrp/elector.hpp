@@ -107,8 +107,8 @@ using Actions = std::vector<Action>;
 ///
 /// Two guards against a process that did not run (SIGSTOP, a paused machine, starvation): an active
 /// node that was silent for as long as a peer waits steps down before it says anything
-/// (Reason::Stalled); a backup whose timer is more than half an interval late listens for one more
-/// interval plus skew time, because the silence may be its own. Only once in a row: a host that is
+/// (Reason::Stalled); a backup whose timer is more than half an interval late listens for two more
+/// intervals plus skew time, because the silence may be its own. Only once in a row: a host that is
 /// always late must still serve when it is the last one.
 class Elector {
   public:
