@@ -372,14 +372,20 @@ void Elector::learn_interval(const ReceivedAdvertisement& advert) {
 
 /// RFC 9568 section 6.4.2.
 void Elector::hear_as_backup(const ReceivedAdvertisement& advert, TimePoint now) {
+    listened_again_ = false;
     if (advert.priority == kReleasePriority) {
         if (!claim_waits_) {
-            timer_ = now + skew_time();
+            // Only ever earlier: a node that claims, fails and releases again and again must not
+            // keep this one from taking over.
+            const TimePoint after_skew = now + skew_time();
+            timer_ = timer_ ? std::min(*timer_, after_skew) : after_skew;
             timer_reason_ = Reason::PeerReleased;
         }
         return;
     }
     if (preempts(now) && advert.priority < priority_) {
+        // Somebody is active: an earlier release no longer explains a claim, nor outlives a hold.
+        timer_reason_ = claim_waits_ ? timer_reason_ : Reason::ActiveDown;
         return;
     }
     learn_interval(advert);
@@ -405,10 +411,11 @@ void Elector::hear_as_active(const ReceivedAdvertisement& advert, TimePoint now,
 }
 
 void Elector::backup_timer_fired(TimePoint now, Actions& actions) {
-    const bool late = now - *timer_ > own_interval_ / 2;
+    const bool late = now - *timer_ > active_interval_ / 2;
     if (late && !listened_again_) {
         listened_again_ = true;
-        timer_ = now + active_interval_ + skew_time();
+        // Two, so that one late or lost advertisement does not decide.
+        timer_ = now + active_interval_ * 2 + skew_time();
         return;
     }
     claim(timer_reason_, now, actions);

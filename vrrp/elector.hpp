@@ -107,8 +107,9 @@ using Actions = std::vector<Action>;
 ///
 /// Two guards against a process that did not run (SIGSTOP, a paused machine, starvation): an active
 /// node that was silent for as long as a peer waits steps down before it says anything
-/// (Reason::Stalled); a backup whose timer is more than half an interval late listens for one more
-/// interval plus skew time, once, because the silence may be its own.
+/// (Reason::Stalled); a backup whose timer is more than half an interval late listens for two more
+/// intervals plus skew time, because the silence may be its own. Only once in a row: a host that is
+/// always late must still serve when it is the last one.
 class Elector {
   public:
     /// @pre config is validated by proxy/config: ranges as in InstanceConfig.
@@ -207,7 +208,7 @@ class Elector {
     bool say_released_ = false;
     /// A claim fell due while a release was in flight; its reason is timer_reason_.
     bool claim_waits_ = false;
-    /// The late timer of a backup was already given its second chance.
+    /// The late timer of a backup was given its second chance and nothing was heard since.
     bool listened_again_ = false;
 
     /// Active_Adver_Interval: the active node's, learned in version 3, our own otherwise.

@@ -1,0 +1,270 @@
+// Rules that hold in every sequence of events, checked on all short ones, and the corner cases that
+// no trace shows.
+#include "tests/unit/vrrp/elector_fixture.hpp"
+
+#include <array>
+#include <functional>
+
+#include <gtest/gtest.h>
+
+namespace tandem::vrrp {
+namespace {
+
+using test::make_advert;
+using test::Subject;
+using namespace std::chrono_literals;
+
+/// The shell's view: what was ordered and what the elector was told of it.
+struct Watched {
+    Elector elector;
+    TimePoint now = test::kStart;
+    State state = State::Initialize;
+    bool acquiring = false;
+    bool releasing = false;
+    bool address_on = false;
+
+    /// Empty: every rule was kept.
+    std::string apply(const Actions& actions) {
+        for (std::size_t i = 0; i < actions.size(); ++i) {
+            const std::string broken = apply(actions[i], i + 1 == actions.size());
+            if (!broken.empty()) {
+                return broken;
+            }
+        }
+        if (state != elector.state()) {
+            return "a state change was not reported";
+        }
+        if ((state == State::Initialize || state == State::Fault) && elector.next_deadline()) {
+            return "a timer runs outside of the election";
+        }
+        if (state == State::Initialize && releasing) {
+            return "stopped while a release is in flight";
+        }
+        return "";
+    }
+
+    std::string apply(const Action& action, bool last) {
+        if (const auto* advert = std::get_if<SendAdvertisement>(&action)) {
+            if (advert->priority == 0) {
+                return address_on ? "priority 0 with the address on" : "";
+            }
+            return elector.state() == State::Active ? "" : "claim of a node that is not active";
+        }
+        if (const auto* change = std::get_if<StateChanged>(&action)) {
+            const bool consistent = change->from == state && change->to != state;
+            state = change->to;
+            return consistent ? "" : "state change does not start where the last one ended";
+        }
+        if (std::holds_alternative<AnnounceAddresses>(action)) {
+            return address_on && !releasing ? "" : "announcement without the address";
+        }
+        if (!last) {
+            return "an action with a result is not the last";
+        }
+        if (std::holds_alternative<AcquireAddresses>(action)) {
+            const bool legal = !releasing && !acquiring;
+            acquiring = true;
+            return legal ? "" : "acquisition while another operation is in flight";
+        }
+        const bool legal = !releasing;
+        releasing = true;
+        return legal ? "" : "release ordered twice";
+    }
+};
+
+using Step = std::function<Actions(Watched&)>;
+
+Step hear(std::uint8_t priority) {
+    return
+        [priority](Watched& w) { return w.elector.on_advertisement(make_advert(priority), w.now); };
+}
+
+/// Every event; results of address operations only when one is in flight, as a shell would.
+std::vector<Step> all_steps() {
+    return {
+        [](Watched& w) { return w.elector.on_startup(w.now); },
+        [](Watched& w) { return w.elector.on_shutdown(w.now); },
+        hear(0),
+        hear(50),
+        hear(200),
+        [](Watched& w) {
+            w.now = std::max(w.now, w.elector.next_deadline().value_or(w.now));
+            return w.elector.on_deadline(w.now);
+        },
+        [](Watched& w) {
+            w.now += 20s;
+            return w.elector.on_deadline(w.now);
+        },
+        [](Watched& w) {
+            if (!w.acquiring) {
+                return Actions{};
+            }
+            w.acquiring = false;
+            w.address_on = true;
+            return w.elector.on_addresses_acquired(true, w.now);
+        },
+        [](Watched& w) {
+            if (!w.acquiring) {
+                return Actions{};
+            }
+            w.acquiring = false;
+            return w.elector.on_addresses_acquired(false, w.now);
+        },
+        [](Watched& w) {
+            if (!w.releasing || w.acquiring) {
+                return Actions{};
+            }
+            w.releasing = false;
+            w.address_on = false;
+            return w.elector.on_addresses_released(w.now);
+        },
+        [](Watched& w) { return w.elector.on_fault(true, w.now); },
+        [](Watched& w) { return w.elector.on_fault(false, w.now); },
+        [](Watched& w) { return w.elector.on_failover(std::nullopt, w.now); },
+        [](Watched& w) { return w.elector.on_take_back(w.now); },
+    };
+}
+
+std::string explore(const Watched& from, const std::vector<Step>& steps, unsigned depth) {
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        Watched next = from;
+        next.now += 1ms;
+        std::string broken = next.apply(steps[i](next));
+        if (broken.empty() && depth > 1) {
+            broken = explore(next, steps, depth - 1);
+        }
+        if (!broken.empty()) {
+            return "step " + std::to_string(i) + ", " + broken;
+        }
+    }
+    return "";
+}
+
+class ElectorExhaustive : public testing::TestWithParam<int> {};
+
+TEST_P(ElectorExhaustive, AllShortSequencesKeepTheRules) {
+    InstanceConfig config = test::make_config(static_cast<std::uint8_t>(GetParam()));
+    EXPECT_EQ(explore(Watched{Elector(config)}, all_steps(), 4), "");
+    // Once more from an active node, where more can happen.
+    Watched active{Elector(config)};
+    ASSERT_EQ(active.apply(active.elector.on_startup(active.now)), "");
+    if (active.state == State::Backup) {
+        active.now = *active.elector.next_deadline();
+        ASSERT_EQ(active.apply(active.elector.on_deadline(active.now)), "");
+    }
+    ASSERT_EQ(active.state, State::Active);
+    EXPECT_EQ(explore(active, all_steps(), 4), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Priorities, ElectorExhaustive, testing::Values(100, 255));
+
+TEST(ElectorGuards, TimeNeverRunsBackwards) {
+    Subject subject = test::make_active();
+    const auto before = subject.elector.next_deadline();
+    EXPECT_TRUE(subject.elector.on_deadline(TimePoint{}).empty());
+    subject.elector.on_advertisement(make_advert(0), TimePoint::min());
+    EXPECT_GE(*subject.elector.next_deadline(), *before);
+    EXPECT_EQ(subject.elector.state(), State::Active);
+}
+
+TEST(ElectorGuards, RepeatedDeadlinesAreHarmless) {
+    Subject subject = test::make_active();
+    subject.now = *subject.elector.next_deadline();
+    EXPECT_EQ(subject.elector.on_deadline(subject.now).size(), 1U);
+    EXPECT_TRUE(subject.elector.on_deadline(subject.now).empty());
+    EXPECT_TRUE(subject.elector.on_deadline(subject.now).empty());
+}
+
+TEST(ElectorGuards, StallBeginsWhereTheFastestPeerTakesOver) {
+    // A peer with priority 255 waits 3 intervals and 1/256.
+    for (const auto& [pause, state] :
+         {std::pair{3'003'906us, State::Active}, std::pair{3'003'907us, State::Backup}}) {
+        Subject subject = test::make_active();
+        subject.now += pause;
+        subject.elector.on_deadline(subject.now);
+        EXPECT_EQ(subject.elector.state(), state) << pause.count();
+    }
+}
+
+TEST(ElectorGuards, BackupListensAgainFromHalfAnInterval) {
+    for (const auto& [late, state] :
+         {std::pair{500'000us, State::Active}, std::pair{500'001us, State::Backup}}) {
+        Subject subject = test::make_backup();
+        subject.now = *subject.elector.next_deadline() + late;
+        subject.elector.on_deadline(subject.now);
+        EXPECT_EQ(subject.elector.state(), state) << late.count();
+    }
+}
+
+TEST(ElectorGuards, AlwaysLateStillServes) {
+    Subject subject = test::make_backup();
+    for (int i = 0; i < 2; ++i) {
+        subject.now = *subject.elector.next_deadline() + 900ms;
+        subject.elector.on_deadline(subject.now);
+    }
+    EXPECT_EQ(subject.elector.state(), State::Active);
+}
+
+TEST(ElectorGuards, AcquireBackoffEnds) {
+    Subject subject = test::make_acquiring();
+    subject.elector.on_addresses_acquired(false, subject.now);
+    subject.elector.on_addresses_released(subject.now);
+    const TimePoint end =
+        subject.now + subject.elector.active_down_interval() * Elector::kAcquireBackoff;
+    for (; subject.now + 1s < end; subject.now += 1s) {
+        subject.elector.on_advertisement(make_advert(50), subject.now);
+        const auto next = subject.elector.next_deadline();
+        ASSERT_EQ(next, subject.now + subject.elector.active_down_interval());
+    }
+    const auto last = subject.elector.next_deadline();
+    subject.elector.on_advertisement(make_advert(50), end);
+    EXPECT_EQ(subject.elector.next_deadline(), last) << "discarded again: it may preempt";
+}
+
+TEST(ElectorGuards, HoldThatIsOverDoesNotHold) {
+    Subject subject = test::make_active();
+    EXPECT_EQ(subject.elector.on_failover(subject.now, subject.now).size(), 1U);
+    EXPECT_FALSE(subject.elector.holding());
+    EXPECT_TRUE(subject.elector.releasing());
+}
+
+TEST(ElectorGuards, HoldBeforeStartupKeepsTheOwnerBack) {
+    Subject subject{Elector(test::make_config(255)), test::kStart};
+    subject.elector.on_failover(subject.now + 10s, subject.now);
+    subject.elector.on_startup(subject.now);
+    EXPECT_EQ(subject.elector.state(), State::Backup);
+    EXPECT_EQ(subject.elector.hold_until(), subject.now + 10s);
+}
+
+TEST(ElectorGuards, WithoutOwnAddressNobodyWinsATie) {
+    InstanceConfig config = test::make_config();
+    config.source_address.reset();
+    Subject subject{Elector(config), test::kStart};
+    subject.elector.on_startup(subject.now);
+    subject.now = *subject.elector.next_deadline();
+    subject.elector.on_deadline(subject.now);
+    subject.elector.on_advertisement(make_advert(100), subject.now);
+    EXPECT_EQ(subject.elector.state(), State::Active);
+    subject.elector.set_source_address(boost::asio::ip::make_address("198.51.100.11"));
+    subject.elector.on_advertisement(make_advert(100), subject.now);
+    EXPECT_EQ(subject.elector.state(), State::Backup);
+}
+
+TEST(ElectorGuards, LastPeerIsKept) {
+    Subject subject = test::make_backup();
+    EXPECT_FALSE(subject.elector.last_peer());
+    subject.now += 1s;
+    subject.elector.on_advertisement(make_advert(42), subject.now);
+    ASSERT_TRUE(subject.elector.last_peer());
+    EXPECT_EQ(subject.elector.last_peer()->priority, 42);
+    EXPECT_EQ(subject.elector.last_peer_heard(), subject.now);
+}
+
+TEST(ElectorGuards, NamesAreStable) {
+    EXPECT_EQ(to_string(State::Active), "active");
+    EXPECT_EQ(to_string(Reason::HigherAddress), "higher-address");
+    EXPECT_EQ(to_string(Reason::TakeBack), "take-back");
+}
+
+}  // namespace
+}  // namespace tandem::vrrp

@@ -1,0 +1,185 @@
+// The elector against a second one, written from the text of RFC 9568 section 6.4 and RFC 3768
+// section 6.4 alone, on random streams of events. The reference knows nothing of the extensions.
+#include "tests/unit/vrrp/elector_fixture.hpp"
+
+#include <algorithm>
+#include <random>
+
+#include <gtest/gtest.h>
+
+namespace tandem::vrrp {
+namespace {
+
+/// Section 6.4 with times as plain microseconds; -1: timer not running.
+struct Reference {
+    int version, priority;
+    bool preempt;
+    std::int64_t own_interval;
+    std::uint32_t address;
+
+    enum { kInitialize, kBackup, kActive } state = kInitialize;
+    std::int64_t interval = 0, timer = -1;
+    std::vector<int> sent{};
+
+    std::int64_t skew() const {
+        return (256 - priority) * (version == 2 ? 1'000'000 : interval) / 256;
+    }
+    std::int64_t down() const { return 3 * interval + skew(); }
+    void send(int value, std::int64_t now) {
+        sent.push_back(value);
+        timer = now + own_interval;
+    }
+    void become_active(std::int64_t now) {
+        interval = own_interval;
+        send(priority, now);
+        state = kActive;
+    }
+    void startup(std::int64_t now) {
+        if (state != kInitialize) {
+            return;
+        }
+        interval = own_interval;
+        if (priority == 255) {
+            become_active(now);
+        } else {
+            state = kBackup;
+            timer = now + down();
+        }
+    }
+    void shutdown() {
+        if (state == kActive) {
+            sent.push_back(0);
+        }
+        state = kInitialize;
+        timer = -1;
+    }
+    void fire(std::int64_t now) {
+        if (state == kActive) {
+            send(priority, now);
+        } else if (state == kBackup) {
+            become_active(now);
+        }
+    }
+    void hear(int theirs, std::uint32_t from, std::int64_t their_interval, std::int64_t now) {
+        if (state == kBackup && theirs == 0) {
+            timer = std::min(timer, now + skew());  // the one deviation: never later
+        } else if (state == kBackup && (!(preempt || priority == 255) || theirs >= priority)) {
+            interval = version == 3 ? their_interval : own_interval;
+            timer = now + down();
+        } else if (state == kActive && theirs == 0) {
+            send(priority, now);
+        } else if (state == kActive &&
+                   (theirs > priority || (theirs == priority && from > address))) {
+            interval = version == 3 ? their_interval : own_interval;
+            state = kBackup;
+            timer = now + down();
+        } else if (state == kActive) {
+            send(priority, now);
+        }
+    }
+};
+
+class RandomStream {
+  public:
+    explicit RandomStream(unsigned seed) : random_(seed) {}
+
+    void run() {
+        const InstanceConfig config = make_random_config();
+        Elector elector(config);
+        Reference reference{static_cast<int>(config.version), config.priority, config.preempt,
+                            config.advertisement_interval.count(),
+                            config.source_address->to_v4().to_uint()};
+        std::int64_t now = 1'000'000;
+        for (int step = 0; step < 300; ++step) {
+            reference.sent.clear();
+            sent_.clear();
+            now = next_time(reference.timer, now);
+            if (reference.timer == now) {
+                reference.fire(now);
+                execute(elector, elector.on_deadline(at(now)), at(now));
+            } else {
+                feed(elector, reference, now);
+            }
+            ASSERT_EQ(sent_, reference.sent) << "step " << step;
+            ASSERT_EQ(static_cast<int>(elector.state()), static_cast<int>(reference.state));
+            const auto next = elector.next_deadline();
+            ASSERT_EQ(next ? next->time_since_epoch() / std::chrono::microseconds{1} : -1,
+                      reference.timer)
+                << "step " << step;
+        }
+    }
+
+  private:
+    static TimePoint at(std::int64_t now) { return TimePoint{std::chrono::microseconds{now}}; }
+    std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
+
+    InstanceConfig make_random_config() {
+        constexpr std::uint8_t kPriorities[] = {1, 100, 100, 101, 254, 255};
+        InstanceConfig config = test::make_config(kPriorities[below(6)]);
+        config.version = below(2) == 0 ? Version::V2 : Version::V3;
+        config.preempt = below(2) == 0;
+        config.advertisement_interval = std::chrono::seconds{1 + below(3)};
+        return config;
+    }
+
+    /// Either exactly when the timer fires, or somewhere before.
+    std::int64_t next_time(std::int64_t timer, std::int64_t now) {
+        if (timer < 0) {
+            return now + static_cast<std::int64_t>(below(2'000'000));
+        }
+        return below(3) == 0 ? timer
+                             : now + static_cast<std::int64_t>(
+                                         below(static_cast<std::uint64_t>(timer - now) + 1));
+    }
+
+    void feed(Elector& elector, Reference& reference, std::int64_t now) {
+        constexpr std::uint8_t kPriorities[] = {0, 0, 1, 50, 100, 100, 101, 200, 254, 255};
+        switch (below(12)) {
+            case 0:
+                reference.startup(now);
+                execute(elector, elector.on_startup(at(now)), at(now));
+                break;
+            case 1:
+                reference.shutdown();
+                execute(elector, elector.on_shutdown(at(now)), at(now));
+                break;
+            default: {
+                ReceivedAdvertisement advert = test::make_advert(
+                    kPriorities[below(10)], below(2) == 0 ? "198.51.100.10" : "198.51.100.200");
+                advert.interval = std::chrono::milliseconds{10 * (1 + below(300))};
+                reference.hear(advert.priority, advert.source.to_v4().to_uint(),
+                               advert.interval.count(), now);
+                execute(elector, elector.on_advertisement(advert, at(now)), at(now));
+            }
+        }
+    }
+
+    /// Address operations succeed at once.
+    void execute(Elector& elector, const Actions& actions, TimePoint now) {
+        for (const Action& action : actions) {
+            if (const auto* advert = std::get_if<SendAdvertisement>(&action)) {
+                sent_.push_back(advert->priority);
+            } else if (std::holds_alternative<AcquireAddresses>(action)) {
+                execute(elector, elector.on_addresses_acquired(true, now), now);
+            } else if (std::holds_alternative<ReleaseAddresses>(action)) {
+                execute(elector, elector.on_addresses_released(now), now);
+            }
+        }
+    }
+
+    std::mt19937 random_;
+    std::vector<int> sent_;
+};
+
+TEST(ElectorReference, RandomStreamsAgree) {
+    for (unsigned seed = 1; seed <= 2000; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        RandomStream(seed).run();
+        if (HasFatalFailure()) {
+            return;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace tandem::vrrp
