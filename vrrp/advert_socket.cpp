@@ -121,6 +121,9 @@ error_code configure(int fd, const AdvertSocket::Options& wanted) {
 template <typename PacketInfo>
 void set_packet_info(msghdr& header, int level, int type, const PacketInfo& info) {
     cmsghdr* control = CMSG_FIRSTHDR(&header);
+    if (control == nullptr) {  // only for a buffer without room for a header
+        return;
+    }
     control->cmsg_level = level;
     control->cmsg_type = type;
     control->cmsg_len = CMSG_LEN(sizeof info);

@@ -75,7 +75,6 @@ struct Router::Impl : std::enable_shared_from_this<Router::Impl> {
     std::deque<Event> events;
     bool executing = false;
     bool closed = false;
-    unsigned releases_in_flight = 0;
     std::vector<std::function<void()>> shutdown_handlers;
     /// 0: the interface is not usable.
     unsigned interface_index = 0;
@@ -157,11 +156,9 @@ void Router::Impl::send(std::uint8_t priority) {
 }
 
 void Router::Impl::release() {
-    ++releases_in_flight;
     environment.release_addresses(config.name, [weak = weak_from_this()] {
         const auto self = weak.lock();
         if (self && !self->closed) {
-            --self->releases_in_flight;
             self->raise([router = self.get()](TimePoint now) {
                 return router->elector.on_addresses_released(now);
             });
@@ -184,8 +181,8 @@ void Router::Impl::rearm() {
 }
 
 void Router::Impl::finish_shutdown() {
-    if (shutdown_handlers.empty() || elector.state() != State::Initialize ||
-        releases_in_flight != 0) {
+    // The elector reaches Initialize only when no release is in flight.
+    if (shutdown_handlers.empty() || elector.state() != State::Initialize) {
         return;
     }
     for (const auto& handler : std::exchange(shutdown_handlers, {})) {

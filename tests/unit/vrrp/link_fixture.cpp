@@ -3,10 +3,13 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace tandem::vrrp {
@@ -30,6 +33,23 @@ void configure_end(LinkEnd& end, const std::string& number) {
     run_command("ip link set" + device + " up");
     run_command("ip addr add " + end.ipv6.to_string() + "/64 nodad" + device);
     end.index = ::if_nametoindex(end.interface.c_str());
+}
+
+/// The kernel lets packets through some time after a link went up, when it has noticed the
+/// carrier; what is sent before is lost.
+bool wait_until_running(const LinkEnd& end) {
+    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ifreq request{};
+    end.interface.copy(request.ifr_name, IFNAMSIZ - 1);
+    const auto bound = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    bool running = false;
+    while (!running && std::chrono::steady_clock::now() < bound) {
+        running =
+            ::ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING) != 0;
+        std::this_thread::yield();
+    }
+    ::close(fd);
+    return running;
 }
 
 }  // namespace
@@ -95,6 +115,8 @@ void LinkFixture::SetUp() {
     ASSERT_EQ(::setns(a_.namespace_fd, CLONE_NEWNET), 0);
     configure_end(a_, "11");
     ASSERT_EQ(::setns(home_fd_, CLONE_NEWNET), 0);
+    inside(a_, [this] { ASSERT_TRUE(wait_until_running(a_)); });
+    inside(b_, [this] { ASSERT_TRUE(wait_until_running(b_)); });
 }
 
 void LinkFixture::TearDown() {
@@ -108,7 +130,7 @@ void LinkFixture::TearDown() {
     }
 }
 
-void LinkFixture::inside(const LinkEnd& end, const std::function<void()>& action) {
+void LinkFixture::inside(const LinkEnd& end, const std::function<void()>& action) const {
     ASSERT_EQ(::setns(end.namespace_fd, CLONE_NEWNET), 0);
     action();
     ASSERT_EQ(::setns(home_fd_, CLONE_NEWNET), 0);

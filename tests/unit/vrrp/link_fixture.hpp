@@ -64,7 +64,7 @@ class LinkFixture : public ::testing::Test {
     void TearDown() override;
 
     /// Runs `action` in the namespace of this end: sockets and children belong to it from then on.
-    void inside(const LinkEnd& end, const std::function<void()>& action);
+    void inside(const LinkEnd& end, const std::function<void()>& action) const;
     /// Runs the io_context until `condition` holds.
     /// @return false when it did not within the bound, which is generous and never waited for.
     bool wait_for(const std::function<bool()>& condition,
