@@ -60,7 +60,7 @@ def test_hold_prevents_preemption_until_resume(pair):
 
 def test_hold_runs_out(pair):
     pair.start()
-    assert failover(pair.node1, "--hold-for", "2")[0] in (0, 5)
+    assert failover(pair.node1, "--hold-for", "2s")[0] in (0, 5)
     moment = time.monotonic()
     pair.wait_roles(pair.node2, pair.node1)
     assert pair.node1.instance()["hold"]["until"]
