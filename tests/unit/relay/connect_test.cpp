@@ -81,13 +81,25 @@ TEST(Connect, AllDownIsRefusedWithoutAnAttempt) {
     Relay relay{Relay::service_to({upstream.endpoint()})};
     relay.engine().set_upstream_up("service", "upstream0", false);
     EXPECT_FALSE(relay.status().upstreams[0].up);
-    Stream client = relay.connect();
-    EXPECT_EQ(client.receive_all(), "");
-    EXPECT_EQ(client.ending(), Ending::Reset);
-    EXPECT_FALSE(upstream.accept(std::chrono::milliseconds{0}).is_open());
+    // The worker learns it by message.
+    ASSERT_TRUE(eventually([&] {
+        Stream client = relay.connect();
+        client.finish();
+        static_cast<void>(upstream.accept(std::chrono::milliseconds{0}));
+        client.receive_all();
+        return relay.counters().no_upstream > 0;
+    }));
+    const auto connected = relay.status().upstreams[0].connected;
+    Stream refused = relay.connect();
+    EXPECT_EQ(refused.receive_all(), "");
+    EXPECT_EQ(refused.ending(), Ending::Reset);
+    EXPECT_EQ(relay.status().upstreams[0].connected, connected);
+    EXPECT_EQ(relay.status().upstreams[0].connect_failures, 0U);
     relay.engine().set_upstream_up("service", "upstream0", true);
-    client = relay.connect();
-    EXPECT_TRUE(upstream.accept().is_open());
+    EXPECT_TRUE(eventually([&] {
+        const Stream client = relay.connect();
+        return upstream.accept(std::chrono::milliseconds{20}).is_open();
+    }));
 }
 
 TEST(Connect, WeightsAreKept) {

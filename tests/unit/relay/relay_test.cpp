@@ -232,10 +232,9 @@ std::size_t send_until_stuck(Stream& stream) {
 
 TEST_F(RelayTest, SlowReaderIsBackPressureNotMemory) {
     establish();
-    client.set_buffers(16384);
-    server.set_buffers(16384);
+    client.set_buffers(262144);
+    server.set_buffers(262144);
     const std::size_t sent = send_until_stuck(server);
-    EXPECT_TRUE(eventually([&] { return client.is_open(); }));
     // What the relay took and could not pass on is at most one largest buffer; the rest is in
     // kernel buffers. It goes on when the reader does.
     EXPECT_LT(sent, std::size_t{32} * 1024 * 1024);
