@@ -1,0 +1,202 @@
+// Listening and accepting: limits, shortages, addresses that do not exist yet.
+#include "tests/unit/relay/support.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace tandem::relay::test {
+namespace {
+
+/// Runs the test body in a process of its own: limits and namespaces end with it.
+void in_child(const std::function<void()>& body) {
+    const pid_t child = ::fork();
+    ASSERT_NE(child, -1);
+    if (child == 0) {
+        body();
+        ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "child failed, see above";
+}
+
+TEST(Accept, AnotherListenerOnTheSameAddressIsAnError) {
+    Upstream other;
+    auto service = Relay::service_to({other.endpoint()});
+    service.listen = other.endpoint();
+    RecordingObserver observer;
+    Engine engine{EngineConfig{.services = {service}, .workers = 2}, observer};
+    const auto errors = engine.start();
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_NE(errors[0].find("service: cannot listen on 127.0.0.1:"), std::string::npos);
+    EXPECT_NE(errors[0].find("Address already in use"), std::string::npos) << errors[0];
+}
+
+TEST(Accept, ListensBeforeTheAddressExists) {
+    for (const char* address : {"198.51.100.100", "2001:db8::100"}) {
+        auto service = Relay::service_to({});
+        service.listen = loopback(0, address);
+        Relay relay{service, 2};
+        EXPECT_NE(relay.endpoint().port(), 0) << address;
+        EXPECT_TRUE(relay.status().accepting);
+    }
+}
+
+TEST(Accept, EveryWorkerGetsConnections) {
+    Upstream upstream;
+    Relay relay{Relay::service_to({upstream.endpoint()}), 2};
+    std::vector<Stream> clients;
+    for (int count = 0; count < 100; ++count) {
+        clients.push_back(relay.connect());
+        ASSERT_TRUE(upstream.accept().is_open());
+    }
+    EXPECT_EQ(relay.counters().accepted, 100U);
+}
+
+class AcceptLimit : public testing::TestWithParam<bool> {};
+
+TEST_P(AcceptLimit, T5_IsExactOverAllWorkersAndCountersReturnToZero) {
+    const bool process_wide = GetParam();
+    constexpr std::uint64_t kLimit = 4;
+    Upstream upstream;
+    auto service = Relay::service_to({upstream.endpoint()});
+    service.max_connections = process_wide ? 0 : kLimit;
+    Relay relay{service, 3, process_wide ? static_cast<unsigned>(kLimit) : 0};
+    std::atomic<bool> stop{false};
+    std::atomic<std::uint64_t> most{0};
+    std::thread watcher{[&] {
+        while (!stop) {
+            most = std::max(most.load(), relay.counters().active);
+        }
+    }};
+    std::thread server{[&] {
+        while (!stop) {
+            Stream stream = upstream.accept(std::chrono::milliseconds{20});
+            if (stream.is_open()) {
+                static_cast<void>(stream.send("x"));
+            }
+        }
+    }};
+    std::vector<std::thread> clients;
+    std::atomic<int> served{0};
+    for (int number = 0; number < 16; ++number) {
+        clients.emplace_back([&] {
+            for (int round = 0; round < 20; ++round) {
+                Stream client = relay.connect();
+                served += client.receive(1) == "x" ? 1 : 0;
+                client.finish();
+                client.receive_all();
+            }
+        });
+    }
+    for (std::thread& client : clients) {
+        client.join();
+    }
+    stop = true;
+    watcher.join();
+    server.join();
+    EXPECT_EQ(served, 16 * 20) << "a paused listener was not woken";
+    EXPECT_LE(most, kLimit);
+    EXPECT_TRUE(eventually([&] { return relay.counters().active == 0; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Limits, AcceptLimit, testing::Bool(), [](const auto& test) {
+    return test.param ? "ProcessWide" : "PerService";
+});
+
+TEST(Accept, LimitHoldsTheNextBackUntilAPlaceIsFree) {
+    Upstream upstream;
+    auto service = Relay::service_to({upstream.endpoint()});
+    service.max_connections = 1;
+    Relay relay{service};
+    Stream first = relay.connect();
+    Stream first_server = upstream.accept();
+    Stream second = relay.connect();
+    EXPECT_FALSE(upstream.accept(std::chrono::milliseconds{50}).is_open());
+    EXPECT_EQ(relay.counters().accepted, 1U);
+    EXPECT_EQ(relay.notices(), std::vector<std::string>{"paused service: connection limit"});
+    first.reset();
+    EXPECT_TRUE(upstream.accept().is_open());
+    EXPECT_EQ(relay.counters().accepted, 2U);
+}
+
+void run_out_of_descriptors() {
+    Upstream upstream;
+    Relay relay{Relay::service_to({upstream.endpoint()}), 1, 1000};
+    const rlimit limit{.rlim_cur = 64, .rlim_max = 64};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    std::vector<Descriptor> fillers;
+    do {
+        fillers.emplace_back(::dup(upstream.native()));
+    } while (fillers.back().is_open());
+    // One is left for the client, none for the engine.
+    fillers.pop_back();
+    fillers.pop_back();
+    Stream client = relay.connect();
+    ASSERT_TRUE(client.send("hello"));
+    std::vector<std::string> notices;
+    ASSERT_TRUE(eventually([&] {
+        notices = relay.notices();
+        return !notices.empty();
+    }));
+    EXPECT_EQ(notices, std::vector<std::string>{"paused service: Too many open files"});
+    // An episode must not spin, and is told once.
+    timespec before{};
+    timespec after{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    std::this_thread::sleep_for(std::chrono::milliseconds{350});
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    EXPECT_LT((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000,
+              15);
+    EXPECT_TRUE(relay.notices().empty());
+    // With one descriptor the upstream's is missing: a local error, the client is reset.
+    fillers.pop_back();
+    EXPECT_EQ(client.receive_all(), "");
+    EXPECT_EQ(client.ending(), Ending::Reset);
+    EXPECT_TRUE(eventually([&] { return relay.counters().local_errors == 1; }));
+    EXPECT_EQ(relay.status().upstreams[0].connect_failures, 0U) << "I6";
+    EXPECT_TRUE(eventually([&] {
+        notices = relay.notices();
+        return !notices.empty();
+    }));
+    EXPECT_EQ(notices, std::vector<std::string>{"resumed service"});
+    client.close();
+    fillers.clear();
+    client = relay.connect();
+    ASSERT_TRUE(client.send("hello"));
+    EXPECT_EQ(upstream.accept().receive(5), "hello");
+}
+
+TEST(Accept, T3_RunningOutOfDescriptorsPausesAndResumes) {
+    in_child(run_out_of_descriptors);
+}
+
+TEST(Accept, T35_DefaultLimitComesFromTheDescriptorLimit) {
+    in_child([] {
+        const rlimit limit{.rlim_cur = 200, .rlim_max = 200};
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+        Upstream upstream;
+        // (200 - 64 - (5 + 1)) / 2 = 65 connections.
+        Relay relay{Relay::service_to({upstream.endpoint()}), 1, 0};
+        std::vector<Stream> clients;
+        for (int count = 0; count < 30; ++count) {
+            clients.push_back(relay.connect());
+            ASSERT_TRUE(clients.back().is_open());
+        }
+        EXPECT_TRUE(eventually([&] { return relay.counters().active == 30; }));
+    });
+}
+
+}  // namespace
+}  // namespace tandem::relay::test
