@@ -184,9 +184,8 @@ constexpr Unused kUnused[] = {
     {Treatment::Warning, "is ignored: a proxy must answer on its virtual address", "remove it",
      "no_accept"},
     {Treatment::Note,
-     "is accepted: accept mode stays on, because a proxy must answer on its "
-     "virtual address; only the protocol checks are meant",
-     "", "strict_mode"},
+     "does not turn accept mode off here: a proxy must answer on its virtual address", "",
+     "strict_mode"},
     {Treatment::Warning,
      "is ignored: virtual addresses use the MAC address of the interface and are announced with "
      "gratuitous ARP",
