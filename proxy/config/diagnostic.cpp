@@ -112,7 +112,7 @@ void Reporter::fatal(Position at, std::string text, std::string advice) {
 }
 
 void Reporter::add(Position at, Severity severity, std::string text, std::string advice) {
-    if (entries_.size() >= kMaxDiagnostics && severity <= most_severe_) {
+    if (full() && severity <= most_severe_) {
         ++suppressed_;
         return;
     }

@@ -32,6 +32,9 @@ class Reporter {
     void error(Position at, std::string text, std::string advice = {});
     void fatal(Position at, std::string text, std::string advice = {});
 
+    /// Nothing more of a severity seen before is recorded: explanations are wasted work.
+    [[nodiscard]] bool full() const { return entries_.size() >= kMaxDiagnostics; }
+
     /// Everything reported, ordered by file (in order of reading), line and column; diagnostics
     /// without a position come last. Leaves the reporter empty.
     std::vector<Diagnostic> take();

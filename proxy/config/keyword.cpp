@@ -142,12 +142,21 @@ void collect_names(std::string_view names, std::vector<std::string_view>& out) {
     }
 }
 
+bool has_name(std::string_view names, std::string_view word) {
+    for (std::size_t at = names.find(word); at != std::string_view::npos && !word.empty();
+         at = names.find(word, at + 1)) {
+        const std::size_t end = at + word.size();
+        if ((at == 0 || names[at - 1] == ' ') && (end == names.size() || names[end] == ' ')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool report_unused(const Statement& statement, const Unused* unused, std::size_t count,
                    Reporter& reporter) {
     for (std::size_t i = 0; i < count; ++i) {
-        std::vector<std::string_view> names;
-        collect_names(unused[i].names, names);
-        if (std::find(names.begin(), names.end(), statement.keyword.text) == names.end()) {
+        if (!has_name(unused[i].names, statement.keyword.text)) {
             continue;
         }
         std::string text = quoted(statement.keyword.text) + ' ' + std::string(unused[i].text);
@@ -173,7 +182,8 @@ void report_unknown(const Statement& statement, std::string_view context,
     const std::string& keyword = statement.keyword.text;
     const bool misplaced =
         std::find(std::begin(kRootBlocks), std::end(kRootBlocks), keyword) != std::end(kRootBlocks);
-    const std::string_view near = nearest(keyword, known);
+    const std::string_view near =
+        misplaced || reporter.full() ? std::string_view() : nearest(keyword, known);
     std::string advice;
     if (misplaced) {
         advice = "it belongs at the top level; is a '}' missing above?";
@@ -197,6 +207,11 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
     std::size_t best_distance = word.size() / 3 + 1;
     std::vector<std::size_t> row;
     for (const std::string_view name : names) {
+        constexpr std::size_t kMeaningful = 5;
+        if (std::min(word.size(), name.size()) >= kMeaningful &&
+            word.substr(0, name.size()) == name.substr(0, word.size())) {
+            return name;
+        }
         row.resize(name.size() + 1);
         for (std::size_t i = 0; i < row.size(); ++i) {
             row[i] = i;

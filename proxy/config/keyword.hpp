@@ -52,6 +52,10 @@ constexpr ValueSpec script() {
 constexpr ValueSpec block() {
     return {Kind::Block};
 }
+/// With or without a block.
+constexpr ValueSpec any() {
+    return {Kind::Any};
+}
 constexpr ValueSpec integer(std::int64_t least, std::int64_t most) {
     return {Kind::Integer, least, most};
 }
@@ -109,6 +113,9 @@ void report_unknown(const Statement& statement, std::string_view context,
 /// The name nearest to `word` by edit distance; empty when none is near.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& names);
 
+/// True when the list, separated by spaces, has exactly this word.
+bool has_name(std::string_view names, std::string_view word);
+
 /// Appends the names of an Unused list.
 void collect_names(std::string_view names, std::vector<std::string_view>& out);
 
@@ -135,11 +142,13 @@ void read_block(Target& target, const std::vector<Statement>& statements, std::s
             }
         } else if (!report_unused(statement, unused, M, reporter)) {
             std::vector<std::string_view> known;
-            for (const Keyword<Target>& keyword : keywords) {
-                known.push_back(keyword.name);
-            }
-            for (const Unused& entry : unused) {
-                collect_names(entry.names, known);
+            if (!reporter.full()) {
+                for (const Keyword<Target>& keyword : keywords) {
+                    known.push_back(keyword.name);
+                }
+                for (const Unused& entry : unused) {
+                    collect_names(entry.names, known);
+                }
             }
             report_unknown(statement, context, known, reporter);
         }

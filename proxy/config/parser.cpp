@@ -1,3 +1,4 @@
+#include "proxy/config/definitions.hpp"
 #include "proxy/config/syntax.hpp"
 
 #include <algorithm>
@@ -5,6 +6,18 @@
 #include <utility>
 
 namespace tandem::config {
+namespace {
+
+/// Length of "${NAME}" at `at`; zero: none there.
+std::size_t reference_length(std::string_view text, std::size_t at) {
+    if (at + 1 >= text.size() || text[at + 1] != '{') {
+        return 0;
+    }
+    const std::size_t end = at + 2 + name_length(text, at + 2);
+    return end > at + 2 && end < text.size() && text[end] == '}' ? end + 1 - at : 0;
+}
+
+}  // namespace
 
 bool split_words(const Text& text, std::vector<Word>& words) {
     const std::string& chars = text.chars();
@@ -41,6 +54,9 @@ void Parser::line(const Text& text) {
     for (std::size_t i = 0; i < chars.size(); ++i) {
         if (chars[i] == '"') {
             quoted = !quoted;
+        } else if (chars[i] == '$' && reference_length(chars, i) != 0) {
+            // An undefined ${NAME} stays one word, so that the message names it.
+            i += reference_length(chars, i) - 1;
         } else if (!quoted && (chars[i] == '{' || chars[i] == '}')) {
             statement(text.slice(start, i - start), chars[i] == '{');
             if (chars[i] == '{') {

@@ -47,9 +47,8 @@ constexpr Keyword<GlobalDraft> kKeywords[] = {
 
 constexpr Unused kUnused[] = {
     {Treatment::Note,
-     "is accepted: accept mode stays on, because a proxy must answer on its "
-     "virtual address; only the protocol checks are meant",
-     "", "vrrp_strict"},
+     "does not turn accept mode off here: a proxy must answer on its virtual address", "",
+     "vrrp_strict"},
     {Treatment::Note, "has no effect: tandem sends no mail in this version", "",
      "notification_email notification_email_from smtp_server smtp_connect_timeout smtp_helo_name "
      "smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails"},
@@ -59,12 +58,11 @@ constexpr Unused kUnused[] = {
      "lvs_notify_fifo_script startup_script startup_script_timeout shutdown_script "
      "shutdown_script_timeout vrrp_notify_priority_changes fifo_write_vrrp_states_on_reload "
      "rs_init_notifies"},
-    {Treatment::Note, "has no effect: the address list of every advertisement is checked", "",
-     "vrrp_skip_check_adv_addr"},
     {Treatment::Note, "has no effect: announcements are not spaced out", "",
      "vrrp_garp_interval vrrp_gna_interval"},
     {Treatment::Note, "has no effect in this version", "",
-     "vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat vrrp_garp_extra_if "
+     "vrrp_skip_check_adv_addr vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat "
+     "vrrp_garp_extra_if "
      "vrrp_higher_prio_send_advert vrrp_lower_prio_no_advert vrrp_check_unicast_src "
      "vrrp_startup_delay vrrp_delay_after_boot vrrp_owner_ignore_adverts log_unknown_vrids "
      "default_interface max_auto_priority min_auto_priority_delay vrrp_priority "

@@ -184,9 +184,8 @@ constexpr Unused kUnused[] = {
     {Treatment::Warning, "is ignored: a proxy must answer on its virtual address", "remove it",
      "no_accept"},
     {Treatment::Note,
-     "is accepted: accept mode stays on, because a proxy must answer on its "
-     "virtual address; only the protocol checks are meant",
-     "", "strict_mode"},
+     "does not turn accept mode off here: a proxy must answer on its virtual address", "",
+     "strict_mode"},
     {Treatment::Warning,
      "is ignored: virtual addresses use the MAC address of the interface and are announced with "
      "gratuitous ARP",
@@ -214,8 +213,19 @@ constexpr Unused kUnused[] = {
 
 constexpr auto kLongestDuration = std::chrono::hours{24 * 31};
 
+/// Words after the command are lost in keepalived without a message.
+void read_command(ScriptDraft& script, const Value& value) {
+    script.settings.command = value.word;
+    const auto words = split_script_words(value.statement.rest);
+    if (words && words->size() > 1) {
+        value.reporter.warning((*words)[1].at,
+                               "only '" + value.word + "' is the command; the rest is ignored",
+                               "put the command and its arguments in double quotes");
+    }
+}
+
 constexpr Keyword<ScriptDraft> kScriptKeywords[] = {
-    {"script", script(), [](ScriptDraft& s, const Value& v) { s.settings.command = v.word; }},
+    {"script", script(), read_command},
     {"interval", duration(1us, kLongestDuration),
      [](ScriptDraft& s, const Value& v) { s.settings.interval = v.duration; }},
     {"timeout", duration(0us, kLongestDuration),

@@ -228,7 +228,7 @@ constexpr Keyword<ServiceDraft> kServiceKeywords[] = {
     {"lvs_method", word(), read_kind},
     {"weight", integer(1, kMostWeight),
      [](ServiceDraft& s, const Value& v) { s.weight = static_cast<unsigned>(v.integer); }},
-    {"real_server", block(), read_upstream},
+    {"real_server", any(), read_upstream},
     {"source_address", address(),
      [](ServiceDraft& s, const Value& v) {
          s.source = Located<IpAddress>{v.address, v.at};

@@ -1,0 +1,1 @@
+tandem_fuzz(config tandem_config_core)

@@ -1,0 +1,74 @@
+// Any bytes as a configuration, with a few files that it can include.
+#include "proxy/config/load_from.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+
+namespace {
+
+using tandem::config::Environment;
+using tandem::config::FileContent;
+
+class FuzzEnvironment final : public Environment {
+  public:
+    explicit FuzzEnvironment(std::string main)
+        : files_{{"/f/main.conf", std::move(main)},
+                 {"/f/a.conf", "global_defs {\n router_id a\n}\ninclude b.conf\n"},
+                 {"/f/b.conf", "$A=1\ninclude main.conf\n}\n"},
+                 {"/f/c.inc", "198.51.100.1/24\n"}} {}
+
+    FileContent read(const std::string& path) override {
+        const auto found = files_.find(path);
+        if (found == files_.end()) {
+            return {std::nullopt, "not found", ""};
+        }
+        return {found->second, "", ""};
+    }
+    std::vector<std::string> match(const std::string& pattern) override {
+        std::vector<std::string> result;
+        for (const auto& [path, text] : files_) {
+            if (path == pattern || pattern.find('*') != std::string::npos) {
+                result.push_back(path);
+            }
+        }
+        return result;
+    }
+    std::optional<std::string> variable(const std::string& name) override {
+        return name == "A" ? std::optional<std::string>("x") : std::nullopt;
+    }
+    std::string host_name() override { return "fuzz"; }
+    Interface interface(const std::string& name) override {
+        return name == "eth0" ? Interface::Usable : Interface::Missing;
+    }
+
+  private:
+    std::map<std::string, std::string> files_;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    FuzzEnvironment environment(std::string(reinterpret_cast<const char*>(data), size));
+    tandem::config::LoadOptions options;
+    options.path = "/f/main.conf";
+    options.config_ids = {"tandem", "node1"};
+    const auto result = tandem::config::load_from(options, environment);
+    if (to_json(result.diagnostics).empty()) {
+        std::abort();
+    }
+    for (const auto& instance : result.model.instances) {
+        if (instance.election.priority == 0 ||
+            instance.election.advertisement_interval.count() <= 0 ||
+            instance.election.password.size() > 8 || instance.election.addresses.size() > 255) {
+            std::abort();
+        }
+    }
+    for (const auto& service : result.model.services) {
+        if (service.listen.port() == 0) {
+            std::abort();
+        }
+    }
+    return 0;
+}
