@@ -1,9 +1,4 @@
-#include "netlink/vip_manager.hpp"
-
-#include "netlink/announcer.hpp"
-#include "netlink/socket.hpp"
-#include "netlink/tables.hpp"
-#include "netlink/vip_plan.hpp"
+#include "netlink/vip_manager_impl.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -19,16 +14,10 @@ namespace tandem::netlink {
 
 namespace {
 
-using boost::system::error_code;
-using Clock = std::chrono::steady_clock;
-using Kind = Notice::Kind;
-
 /// Pause before something that failed or was put off is tried again.
 constexpr std::chrono::seconds kRetryDelay{1};
 /// Least time between two readings of the whole tables.
 constexpr std::chrono::milliseconds kResyncInterval{100};
-/// A lease is refreshed after this part of it.
-constexpr int kRefreshesPerLease = 3;
 
 error_code from_errno(int error) {
     return {error, boost::system::system_category()};
@@ -37,11 +26,6 @@ error_code from_errno(int error) {
 std::string describe(const RequestSocket::Answer& answer) {
     return answer.text.empty() ? answer.error.message()
                                : answer.error.message() + ": " + answer.text;
-}
-
-/// The kernel's addresses carry no scope id; compare without.
-IpAddress without_scope_id(const IpAddress& address) {
-    return address.is_v6() ? boost::asio::ip::address_v6{address.to_v6().to_bytes()} : address;
 }
 
 /// The table entry of a virtual address, as far as decisions look at it.
@@ -60,134 +44,7 @@ Message as_message(decltype(Message::body) body) {
     return message;
 }
 
-/// What is remembered about one virtual address.
-struct AddressRecord {
-    CorrectionLimiter limiter;
-    /// The limit was reached and reported.
-    bool contested = false;
-    /// The last request failed and was reported.
-    bool failing = false;
-};
-
-struct Group {
-    Group(AddressGroup group, boost::asio::io_context& context)
-        : config(std::move(group)),
-          records(config.addresses.size()),
-          lease_timer(context),
-          second_burst_timer(context),
-          announce_timer(context) {
-        for (VirtualAddress& address : config.addresses) {
-            address.address = without_scope_id(address.address);
-        }
-    }
-
-    [[nodiscard]] bool has_lease() const { return config.lease.count() > 0; }
-    /// The lease ran out because this thread did not run; the kernel has ended the addresses.
-    [[nodiscard]] bool lapsed(Clock::time_point now) const {
-        return acquired && has_lease() && now - last_refresh >= config.lease;
-    }
-    void cancel_timers() {
-        lease_timer.cancel();
-        second_burst_timer.cancel();
-        announce_timer.cancel();
-    }
-
-    AddressGroup config;
-    std::vector<AddressRecord> records;
-    bool acquired = false;
-    Clock::time_point last_refresh;
-    boost::asio::steady_timer lease_timer;
-    boost::asio::steady_timer second_burst_timer;
-    boost::asio::steady_timer announce_timer;
-};
-
-/// What was last seen and said of an interface.
-struct WatchedInterface {
-    bool reported = false;
-    std::optional<InterfaceState> state;
-    /// The link as neighbours know it; announcements follow a change.
-    std::optional<Link> link;
-};
-
 }  // namespace
-
-class VipManager::Impl : public std::enable_shared_from_this<Impl> {
-  public:
-    Impl(boost::asio::io_context& context, std::vector<AddressGroup> groups,
-         const std::vector<std::string>& watched_interfaces, Callbacks callbacks,
-         int monitor_receive_buffer);
-
-    error_code start();
-    void stop();
-    error_code acquire(Group& group);
-    error_code release(Group& group);
-    void announce(Group& group);
-
-    Group* find_group(const std::string& name);
-    [[nodiscard]] std::optional<InterfaceState> interface_state(const std::string& name) const {
-        return tables_.interface_state(name, virtual_addresses_);
-    }
-
-  private:
-    // Following the kernel.
-    error_code synchronise();
-    bool drain();
-    void wait_for_changes();
-    void reconcile_soon();
-    void reconcile_after(Clock::duration delay);
-    void reconcile();
-    void report_interfaces();
-    void announce_after_link_change(const std::string& interface, const Link* link,
-                                    WatchedInterface& watched);
-
-    // Correcting differences.
-    std::vector<Operation> plan() const;
-    void remove_stale();
-    void correct(const Operation& operation, Clock::time_point now);
-    bool within_limit(const Operation& operation, Clock::time_point now);
-    void execute_correction(const Operation& operation);
-
-    // Requests for one address.
-    RequestSocket::Answer add(Group& group, std::size_t position, unsigned index);
-    RequestSocket::Answer remove(Group& group, std::size_t position, unsigned index,
-                                 std::uint8_t prefix_length);
-    error_code add_all(Group& group);
-    error_code remove_all(Group& group);
-    void add_or_report(Group& group, std::size_t position, unsigned index);
-
-    // Lease and announcements.
-    void arm(boost::asio::steady_timer& timer, Clock::duration delay, Group& group,
-             void (Impl::*action)(Group&));
-    void arm_lease_timer(Group& group);
-    void on_lease_timer(Group& group);
-    void recover_lapsed(Group& group);
-    void send_announcements(Group& group, std::size_t position, unsigned repeat);
-    void announce_all(Group& group, unsigned repeat);
-    void on_second_burst(Group& group);
-    void on_announce_timer(Group& group);
-
-    void notify(Kind kind, const VirtualAddress& address, std::string text) const;
-
-    boost::asio::io_context& context_;
-    Callbacks callbacks_;
-    int monitor_receive_buffer_;
-    bool running_ = false;
-    RequestSocket requests_;
-    MonitorSocket monitor_;
-    Announcer announcer_;
-    Tables tables_;
-    /// Never resized after construction: handlers hold references to its elements.
-    std::vector<Group> groups_;
-    std::map<std::string, WatchedInterface> interfaces_;
-    std::set<IpAddress> virtual_addresses_;
-    boost::asio::steady_timer retry_timer_;
-    /// When retry_timer_ runs out; nullopt: it does not run.
-    std::optional<Clock::time_point> retry_at_;
-    bool reconcile_posted_ = false;
-    /// Notifications were lost and the tables must be read again.
-    bool resync_needed_ = false;
-    Clock::time_point last_resync_{};
-};
 
 VipManager::Impl::Impl(boost::asio::io_context& context, std::vector<AddressGroup> groups,
                        const std::vector<std::string>& watched_interfaces, Callbacks callbacks,
@@ -590,118 +447,6 @@ error_code VipManager::Impl::release(Group& group) {
     }
     reconcile_soon();
     return error;
-}
-
-// ---------------------------------------------------------------- lease and announcements
-
-void VipManager::Impl::arm(boost::asio::steady_timer& timer, Clock::duration delay, Group& group,
-                           void (Impl::*action)(Group&)) {
-    timer.expires_after(delay);
-    timer.async_wait([weak = weak_from_this(), &group, action](const error_code& error) {
-        const auto self = weak.lock();
-        // The group may have been released after this handler was queued.
-        if (!error && self && self->running_ && group.acquired) {
-            ((*self).*action)(group);
-        }
-    });
-}
-
-void VipManager::Impl::arm_lease_timer(Group& group) {
-    if (group.has_lease()) {
-        const Clock::duration lease = group.config.lease;
-        arm(group.lease_timer, lease / kRefreshesPerLease, group, &Impl::on_lease_timer);
-    }
-}
-
-void VipManager::Impl::on_lease_timer(Group& group) {
-    const auto now = Clock::now();
-    if (group.lapsed(now)) {
-        arm(group.lease_timer, kLapsedGrace, group, &Impl::recover_lapsed);
-        return;
-    }
-    drain();
-    group.last_refresh = now;
-    for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
-        const VirtualAddress& address = group.config.addresses[i];
-        const Link* link = tables_.find_link(address.interface);
-        if (link == nullptr) {
-            continue;
-        }
-        // A missing address is a repair, with its limit, notice and announcement: reconcile().
-        const auto actual = tables_.addresses(link->index);
-        const bool present = std::any_of(actual.begin(), actual.end(), [&](const Address& entry) {
-            return entry.address == address.address && entry.prefix_length == address.prefix_length;
-        });
-        if (present) {
-            add(group, i, link->index);
-        }
-    }
-    arm_lease_timer(group);
-    reconcile_soon();
-}
-
-/// The election has had its chance to step down and did not: the addresses belong here.
-void VipManager::Impl::recover_lapsed(Group& group) {
-    if (!group.lapsed(Clock::now())) {
-        return;
-    }
-    drain();
-    group.last_refresh = Clock::now();
-    for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
-        const VirtualAddress& address = group.config.addresses[i];
-        const Link* link = tables_.find_link(address.interface);
-        if (link != nullptr && link->up && !add(group, i, link->index).error) {
-            notify(Kind::AddressRepaired, address, "the lease ran out before it was refreshed");
-        }
-    }
-    arm_lease_timer(group);
-    announce(group);
-    reconcile_soon();
-}
-
-void VipManager::Impl::send_announcements(Group& group, std::size_t position, unsigned repeat) {
-    // After a lapse the peer may have the address: say nothing.
-    if (!group.acquired || group.lapsed(Clock::now())) {
-        return;
-    }
-    const VirtualAddress& address = group.config.addresses[position];
-    const Link* link = tables_.find_link(address.interface);
-    // Without carrier there is nobody to tell; announced when the carrier is back.
-    if (link == nullptr || !link->running) {
-        return;
-    }
-    if (const error_code error = announcer_.announce(*link, address.address, repeat)) {
-        notify(Kind::AnnounceFailed, address, error.message());
-    }
-}
-
-void VipManager::Impl::announce_all(Group& group, unsigned repeat) {
-    for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
-        send_announcements(group, i, repeat);
-    }
-}
-
-void VipManager::Impl::announce(Group& group) {
-    if (!group.acquired || !running_) {
-        return;
-    }
-    const AnnounceSchedule& schedule = group.config.schedule;
-    announce_all(group, schedule.repeat);
-    if (schedule.second_burst_delay.count() > 0) {
-        arm(group.second_burst_timer, schedule.second_burst_delay, group, &Impl::on_second_burst);
-    }
-    if (schedule.refresh.count() > 0) {
-        arm(group.announce_timer, schedule.refresh, group, &Impl::on_announce_timer);
-    }
-}
-
-void VipManager::Impl::on_second_burst(Group& group) {
-    announce_all(group, group.config.schedule.repeat);
-}
-
-void VipManager::Impl::on_announce_timer(Group& group) {
-    announce_all(group, group.config.schedule.refresh_repeat);
-    arm(group.announce_timer, group.config.schedule.refresh, group, &Impl::on_announce_timer);
 }
 
 void VipManager::Impl::notify(Kind kind, const VirtualAddress& address, std::string text) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vrrp/elector.hpp"
+#include "vrrp/router_counters.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -36,27 +37,6 @@ class RouterEnvironment {
     /// Sending failed, or the socket could not be opened (retried every second); `text` is for the
     /// log. Called when the error changes, not for each packet.
     virtual void on_send_error(const std::string& instance, const std::string& text) = 0;
-};
-
-struct RouterCounters {
-    /// Per advertisement, not per unicast peer.
-    std::uint64_t adverts_sent = 0;
-    /// Advertisements that did not go out: no usable interface, or the kernel refused.
-    std::uint64_t adverts_failed = 0;
-    /// Accepted ones only.
-    std::uint64_t adverts_received = 0;
-    std::uint64_t priority_zero_sent = 0;
-    std::uint64_t priority_zero_received = 0;
-    std::uint64_t became_active = 0;
-    /// Packets for this virtual router that failed a check; each one is reported by on_discard.
-    std::uint64_t discarded = 0;
-    /// Accepted advertisements whose addresses are not the configured ones.
-    std::uint64_t address_list_mismatches = 0;
-    /// Accepted version 3 IPv4 advertisements in the checksum form that this node does not send:
-    /// a peer that accepts one form only (keepalived) does not hear this node.
-    std::uint64_t checksum_form_mismatches = 0;
-    /// Largest lateness of a deadline of the elector (advertisement or active down) seen so far.
-    Duration worst_lateness{};
 };
 
 /// One virtual router. Create on the election thread's io_context; every call on that thread.

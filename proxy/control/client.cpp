@@ -217,8 +217,8 @@ Outcome read_body(const std::string& text) {
 /// Cuts a byte stream into lines.
 class LineSplitter {
   public:
-    explicit LineSplitter(const std::function<void(std::string_view)>& on_line)
-        : on_line_(on_line) {}
+    explicit LineSplitter(std::function<void(std::string_view)> on_line)
+        : on_line_(std::move(on_line)) {}
 
     /// False when a line is longer than any event.
     bool add(std::string_view bytes) {
@@ -234,7 +234,7 @@ class LineSplitter {
     }
 
   private:
-    const std::function<void(std::string_view)>& on_line_;
+    std::function<void(std::string_view)> on_line_;
     std::string rest_;
 };
 

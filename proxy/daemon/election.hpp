@@ -4,6 +4,7 @@
 
 #include "proxy/config/model.hpp"
 #include "proxy/daemon/failover.hpp"
+#include "proxy/daemon/instance_snapshot.hpp"
 #include "proxy/daemon/log_line.hpp"
 #include "vrrp/router.hpp"
 
@@ -22,25 +23,6 @@ class Engine;
 }
 
 namespace tandem::daemon {
-
-/// State of one instance, copied for status.
-struct InstanceSnapshot {
-    vrrp::InstanceConfig config;
-    std::vector<netlink::VirtualAddress> addresses;
-    std::chrono::seconds lease{};
-    vrrp::State state{};
-    std::optional<vrrp::Reason> reason;
-    std::chrono::system_clock::time_point since;
-    bool addresses_present = false;
-    bool holding = false;
-    std::optional<std::chrono::system_clock::time_point> hold_until;
-    Microseconds active_down_interval{};
-    std::optional<vrrp::ReceivedAdvertisement> peer;
-    std::optional<Milliseconds> peer_heard_ago;
-    /// Empty: none.
-    std::string fault;
-    vrrp::RouterCounters counters;
-};
 
 /// Reports of the election thread. Called on it: must only hand over, never block.
 class ElectionObserver {

@@ -130,9 +130,10 @@ FailoverActions FailoverMachine::on_command(const FailoverCommand& command,
                                           : "; --to-peer moves only what is active here"));
     }
     if (active.empty()) {
-        const bool on_peer = std::all_of(elsewhere.begin(), elsewhere.end(), [](const auto& view) {
-            return view.state == vrrp::State::Backup && view.peer;
-        });
+        const bool on_peer = !elsewhere.empty() &&
+                             std::all_of(elsewhere.begin(), elsewhere.end(), [](const auto& view) {
+                                 return view.state == vrrp::State::Backup && view.peer;
+                             });
         if (!on_peer) {
             return refuse("NOT_ACTIVE", elsewhere.empty() ? "no vrrp_instance is configured"
                                                           : where_is(elsewhere.front()));

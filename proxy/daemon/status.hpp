@@ -3,9 +3,9 @@
 
 #include "proxy/config/load.hpp"
 #include "proxy/control/backend.hpp"
-#include "proxy/daemon/election.hpp"
 #include "proxy/daemon/failover.hpp"
-#include "proxy/relay/engine.hpp"
+#include "proxy/daemon/instance_snapshot.hpp"
+#include "proxy/relay/status.hpp"
 
 #include <chrono>
 #include <string>

@@ -1,3 +1,4 @@
+// The model as text, for comparison with golden files.
 #pragma once
 
 #include "proxy/config/model.hpp"

@@ -267,7 +267,7 @@ INSTANTIATE_TEST_SUITE_P(
                      Direction::Switch,
                      Outcome::Usage,
                      ""}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace tandem::daemon

@@ -1,0 +1,122 @@
+#include "netlink/vip_manager_impl.hpp"
+
+namespace tandem::netlink {
+
+namespace {
+
+/// A lease is refreshed after this part of it.
+constexpr int kRefreshesPerLease = 3;
+
+}  // namespace
+
+void VipManager::Impl::arm(boost::asio::steady_timer& timer, Clock::duration delay, Group& group,
+                           void (Impl::*action)(Group&)) {
+    timer.expires_after(delay);
+    timer.async_wait([weak = weak_from_this(), &group, action](const error_code& error) {
+        const auto self = weak.lock();
+        // The group may have been released after this handler was queued.
+        if (!error && self && self->running_ && group.acquired) {
+            ((*self).*action)(group);
+        }
+    });
+}
+
+void VipManager::Impl::arm_lease_timer(Group& group) {
+    if (group.has_lease()) {
+        const Clock::duration lease = group.config.lease;
+        arm(group.lease_timer, lease / kRefreshesPerLease, group, &Impl::on_lease_timer);
+    }
+}
+
+void VipManager::Impl::on_lease_timer(Group& group) {
+    const auto now = Clock::now();
+    if (group.lapsed(now)) {
+        arm(group.lease_timer, kLapsedGrace, group, &Impl::recover_lapsed);
+        return;
+    }
+    drain();
+    group.last_refresh = now;
+    for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
+        const VirtualAddress& address = group.config.addresses[i];
+        const Link* link = tables_.find_link(address.interface);
+        if (link == nullptr) {
+            continue;
+        }
+        // A missing address is a repair, with its limit, notice and announcement: reconcile().
+        const auto actual = tables_.addresses(link->index);
+        const bool present = std::any_of(actual.begin(), actual.end(), [&](const Address& entry) {
+            return entry.address == address.address && entry.prefix_length == address.prefix_length;
+        });
+        if (present) {
+            add(group, i, link->index);
+        }
+    }
+    arm_lease_timer(group);
+    reconcile_soon();
+}
+
+/// The election has had its chance to step down and did not: the addresses belong here.
+void VipManager::Impl::recover_lapsed(Group& group) {
+    if (!group.lapsed(Clock::now())) {
+        return;
+    }
+    drain();
+    group.last_refresh = Clock::now();
+    for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
+        const VirtualAddress& address = group.config.addresses[i];
+        const Link* link = tables_.find_link(address.interface);
+        if (link != nullptr && link->up && !add(group, i, link->index).error) {
+            notify(Kind::AddressRepaired, address, "the lease ran out before it was refreshed");
+        }
+    }
+    arm_lease_timer(group);
+    announce(group);
+    reconcile_soon();
+}
+
+void VipManager::Impl::send_announcements(Group& group, std::size_t position, unsigned repeat) {
+    // After a lapse the peer may have the address: say nothing.
+    if (!group.acquired || group.lapsed(Clock::now())) {
+        return;
+    }
+    const VirtualAddress& address = group.config.addresses[position];
+    const Link* link = tables_.find_link(address.interface);
+    // Without carrier there is nobody to tell; announced when the carrier is back.
+    if (link == nullptr || !link->running) {
+        return;
+    }
+    if (const error_code error = announcer_.announce(*link, address.address, repeat)) {
+        notify(Kind::AnnounceFailed, address, error.message());
+    }
+}
+
+void VipManager::Impl::announce_all(Group& group, unsigned repeat) {
+    for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
+        send_announcements(group, i, repeat);
+    }
+}
+
+void VipManager::Impl::announce(Group& group) {
+    if (!group.acquired || !running_) {
+        return;
+    }
+    const AnnounceSchedule& schedule = group.config.schedule;
+    announce_all(group, schedule.repeat);
+    if (schedule.second_burst_delay.count() > 0) {
+        arm(group.second_burst_timer, schedule.second_burst_delay, group, &Impl::on_second_burst);
+    }
+    if (schedule.refresh.count() > 0) {
+        arm(group.announce_timer, schedule.refresh, group, &Impl::on_announce_timer);
+    }
+}
+
+void VipManager::Impl::on_second_burst(Group& group) {
+    announce_all(group, group.config.schedule.repeat);
+}
+
+void VipManager::Impl::on_announce_timer(Group& group) {
+    announce_all(group, group.config.schedule.refresh_repeat);
+    arm(group.announce_timer, group.config.schedule.refresh, group, &Impl::on_announce_timer);
+}
+
+}  // namespace tandem::netlink

@@ -1,0 +1,51 @@
+// What the relay tells of itself: counters and states, copied. Plain data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tandem::relay {
+
+/// Why and in which phase a flow ended; counted per service.
+struct ServiceCounters {
+    std::uint64_t accepted = 0;
+    /// Connections open now.
+    std::uint64_t active = 0;
+    /// Both directions ended with FIN.
+    std::uint64_t finished = 0;
+    std::uint64_t reset_by_client = 0;
+    std::uint64_t reset_by_upstream = 0;
+    /// Reset by us because the node stopped being active.
+    std::uint64_t reset_by_demotion = 0;
+    std::uint64_t timed_out = 0;
+    /// No upstream could be reached.
+    std::uint64_t no_upstream = 0;
+    /// Accepted while not active and reset at once.
+    std::uint64_t refused_inactive = 0;
+    /// Shortage on this node (ports, descriptors, memory): never blamed on an upstream (I6).
+    std::uint64_t local_errors = 0;
+    std::uint64_t bytes_to_upstream = 0;
+    std::uint64_t bytes_to_client = 0;
+};
+
+struct UpstreamStatus {
+    std::string name;
+    bool up = true;
+    unsigned weight = 1;
+    std::uint64_t active = 0;
+    std::uint64_t connected = 0;
+    std::uint64_t connect_failures = 0;
+    /// Last connect failure, for people; empty: none.
+    std::string last_error;
+};
+
+struct ServiceStatus {
+    std::string name;
+    std::string instance;
+    bool accepting = false;
+    ServiceCounters counters;
+    std::vector<UpstreamStatus> upstreams;
+};
+
+}  // namespace tandem::relay
