@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include <boost/asio/ip/address.hpp>
 
@@ -17,6 +18,9 @@ struct InterfaceState {
     /// Link-local IPv6 address, not tentative, not a configured virtual address. Its scope id is
     /// zero; the interface is `index`.
     std::optional<boost::asio::ip::address> ipv6_link_local;
+    /// Every usable address that is not a configured virtual address, in the kernel's order. IPv6:
+    /// not tentative, not a detected duplicate; scope ids are zero.
+    std::vector<boost::asio::ip::address> addresses;
     friend bool operator==(const InterfaceState&, const InterfaceState&) = default;
 };
 

@@ -15,6 +15,11 @@ auto same_entry(const Address& wanted) {
     };
 }
 
+/// Not while duplicate address detection runs, nor after it found one.
+bool is_usable(const Address& entry) {
+    return entry.address.is_v4() || (entry.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) == 0;
+}
+
 }  // namespace
 
 void Tables::load(std::span<const Message> dump) {
@@ -84,21 +89,33 @@ std::optional<InterfaceState> Tables::interface_state(
     state.running = link->running;
     bool have_primary = false;
     for (const Address& entry : addresses(link->index)) {
-        if (virtual_addresses.contains(entry.address)) {
+        if (virtual_addresses.contains(entry.address) || !is_usable(entry)) {
             continue;
         }
+        state.addresses.push_back(entry.address);
         if (entry.address.is_v4()) {
             const bool primary = (entry.flags & IFA_F_SECONDARY) == 0;
             if (!state.ipv4 || (primary && !have_primary)) {
                 state.ipv4 = entry.address;
                 have_primary = primary;
             }
-        } else if (!state.ipv6_link_local && entry.address.to_v6().is_link_local() &&
-                   (entry.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) == 0) {
+        } else if (!state.ipv6_link_local && entry.address.to_v6().is_link_local()) {
             state.ipv6_link_local = entry.address;
         }
     }
     return state;
+}
+
+std::set<IpAddress> Tables::own_addresses(const std::set<IpAddress>& virtual_addresses) const {
+    std::set<IpAddress> own;
+    for (const auto& [index, entries] : addresses_) {
+        for (const Address& entry : entries) {
+            if (is_usable(entry) && !virtual_addresses.contains(entry.address)) {
+                own.insert(entry.address);
+            }
+        }
+    }
+    return own;
 }
 
 }  // namespace tandem::netlink

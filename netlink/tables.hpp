@@ -34,6 +34,9 @@ class Tables {
     /// What the election sees of an interface; nullopt: no such interface.
     [[nodiscard]] std::optional<InterfaceState> interface_state(
         std::string_view name, const std::set<IpAddress>& virtual_addresses) const;
+    /// InterfaceState::addresses of all interfaces.
+    [[nodiscard]] std::set<IpAddress> own_addresses(
+        const std::set<IpAddress>& virtual_addresses) const;
 
   private:
     void put(const Address& address);

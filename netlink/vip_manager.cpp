@@ -229,6 +229,13 @@ void VipManager::Impl::reconcile() {
 }
 
 void VipManager::Impl::report_interfaces() {
+    auto own_addresses = tables_.own_addresses(virtual_addresses_);
+    if (own_addresses != own_addresses_) {
+        own_addresses_ = std::move(own_addresses);
+        for (auto& [name, watched] : interfaces_) {
+            watched.reported = false;
+        }
+    }
     // The callback may stop the manager, but names are never added or removed.
     for (auto& [name, watched] : interfaces_) {
         announce_after_link_change(name, tables_.find_link(name), watched);
@@ -506,6 +513,10 @@ bool VipManager::acquired(const std::string& group) const {
 
 std::optional<InterfaceState> VipManager::interface_state(const std::string& name) const {
     return impl_->interface_state(name);
+}
+
+bool VipManager::is_own_address(const IpAddress& address) const {
+    return impl_->is_own_address(address);
 }
 
 }  // namespace tandem::netlink

@@ -71,8 +71,9 @@ class VipManager {
         /// May be called from within any function of the manager: it must not call back.
         std::function<void(const Notice&)> on_notice;
         /// Called after start() for each known interface of a group or watched name, and on change;
-        /// nullopt: no such interface. Always called from the io_context, never from within
-        /// start(), acquire() or release(); it may call any function of the manager.
+        /// nullopt: no such interface. Also when an own address of any interface came or went: the
+        /// answer of is_own_address() may have changed. Always called from the io_context, never
+        /// from within start(), acquire() or release(); it may call any function of the manager.
         std::function<void(const std::string& interface, const std::optional<InterfaceState>&)>
             on_interface;
     };
@@ -109,6 +110,9 @@ class VipManager {
     [[nodiscard]] bool acquired(const std::string& group) const;
     /// As last reported by the kernel; nullopt: no such interface.
     [[nodiscard]] std::optional<InterfaceState> interface_state(const std::string& name) const;
+    /// Whether any interface of the host has this address and it is usable as a source. A
+    /// configured virtual address is not the host's own. As last reported by the kernel.
+    [[nodiscard]] bool is_own_address(const IpAddress& address) const;
 
   private:
     class Impl;

@@ -95,6 +95,9 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     [[nodiscard]] std::optional<InterfaceState> interface_state(const std::string& name) const {
         return tables_.interface_state(name, virtual_addresses_);
     }
+    [[nodiscard]] bool is_own_address(const IpAddress& address) const {
+        return tables_.own_addresses(virtual_addresses_).contains(without_scope_id(address));
+    }
 
   private:
     // Following the kernel.
@@ -148,6 +151,8 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     std::vector<Group> groups_;
     std::map<std::string, WatchedInterface> interfaces_;
     std::set<IpAddress> virtual_addresses_;
+    /// As they were when the interfaces were last reported.
+    std::set<IpAddress> own_addresses_;
     boost::asio::steady_timer retry_timer_;
     /// When retry_timer_ runs out; nullopt: it does not run.
     std::optional<Clock::time_point> retry_at_;

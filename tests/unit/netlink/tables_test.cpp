@@ -1,6 +1,6 @@
 #include "netlink/tables.hpp"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <linux/if_addr.h>
 
@@ -84,6 +84,23 @@ TEST_F(TablesTest, VirtualAddressIsNeverTheInterfaceAddress) {
     apply({link(2, "eth0"), added(2, "198.51.100.100", 24), added(2, "fe80::100", 64)});
     EXPECT_EQ(state()->ipv4, std::nullopt);
     EXPECT_EQ(state()->ipv6_link_local, std::nullopt);
+}
+
+TEST_F(TablesTest, AllUsableAddressesAreListedInOrder) {
+    apply({link(2, "eth0"), added(2, "203.0.113.1", 24), added(2, "198.51.100.100", 32),
+           added(2, "198.51.100.12", 24, IFA_F_SECONDARY), added(2, "2001:db8::1", 64),
+           added(2, "2001:db8::2", 64, IFA_F_TENTATIVE), added(3, "198.51.100.13", 24)});
+    EXPECT_THAT(state()->addresses,
+                testing::ElementsAre(make_address("203.0.113.1"), make_address("198.51.100.12"),
+                                     make_address("2001:db8::1")));
+}
+
+TEST_F(TablesTest, OwnAddressesAreThoseOfEveryInterface) {
+    apply({link(2, "eth0"), added(2, "198.51.100.11", 24), added(2, "198.51.100.100", 32),
+           link(3, "eth1"), added(3, "2001:db8::1", 64),
+           added(3, "2001:db8::2", 64, IFA_F_DADFAILED)});
+    EXPECT_THAT(tables.own_addresses({make_address("198.51.100.100")}),
+                testing::ElementsAre(make_address("198.51.100.11"), make_address("2001:db8::1")));
 }
 
 TEST_F(TablesTest, TentativeLinkLocalDoesNotCount) {
