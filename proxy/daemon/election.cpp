@@ -5,6 +5,8 @@
 #include "proxy/relay/engine.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -33,10 +35,28 @@ std::vector<netlink::AddressGroup> address_groups(
     return groups;
 }
 
+/// Interfaces whose link decides over an instance beside the one that carries its advertisements:
+/// a virtual address on a dead link is of no use, and track_interface says so of others.
+std::set<std::string> needed_links(const config::InstanceSettings& instance) {
+    std::set<std::string> names;
+    for (const auto& address : instance.addresses) {
+        names.insert(address.interface);
+    }
+    for (const auto& tracked : instance.track_interfaces) {
+        if (tracked.weight == 0) {
+            names.insert(tracked.name);
+        }
+    }
+    names.erase(instance.election.interface);
+    return names;
+}
+
 std::vector<std::string> interfaces_of(const std::vector<config::InstanceSettings>& instances) {
     std::vector<std::string> names;
     for (const auto& instance : instances) {
         names.push_back(instance.election.interface);
+        const auto needed = needed_links(instance);
+        names.insert(names.end(), needed.begin(), needed.end());
     }
     return names;
 }
@@ -103,10 +123,16 @@ struct Election::Impl : vrrp::RouterEnvironment {
         std::optional<vrrp::Reason> reason;
         std::chrono::system_clock::time_point since = std::chrono::system_clock::now();
         std::string fault = "interface not seen yet";
-        /// A release in progress: the relay is resetting connections.
+        std::uint64_t priority_zero_sent = 0;
+        /// A release in progress: the relay is resetting connections, or the kernel refused to
+        /// take an address off and its lease is waited for.
         std::function<void()> on_released;
-        std::uint64_t connections_reset = 0;
-        std::unique_ptr<asio::steady_timer> relay_timer;
+        /// Tells the answers of the release in progress from late ones of an earlier release.
+        std::uint64_t release = 0;
+        /// Connections open when the release began.
+        std::uint64_t connections = 0;
+        bool waiting_for_relay = false;
+        std::unique_ptr<asio::steady_timer> release_timer;
     };
 
     Impl(std::vector<config::InstanceSettings> settings, Options options_in,
@@ -121,7 +147,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
         for (auto& each : settings) {
             auto instance = std::make_unique<Instance>();
             instance->settings = std::move(each);
-            instance->relay_timer = std::make_unique<asio::steady_timer>(context);
+            instance->release_timer = std::make_unique<asio::steady_timer>(context);
             instance->router =
                 std::make_unique<vrrp::Router>(context, instance->settings.election, *this);
             instances.push_back(std::move(instance));
@@ -147,44 +173,73 @@ struct Election::Impl : vrrp::RouterEnvironment {
         if (const auto error = vips.acquire(name)) {
             engine.deactivate(name, [](std::uint64_t) {});
             report(messages::kAddressesNotAdded, {{"instance", name}, {"error", error.message()}});
+            run(failover.on_unavailable(name, Clock::now()));
             return false;
         }
         report(messages::kAddressesAdded, {{"instance", name}});
+        run(failover.on_active_here(name, Clock::now()));
         return true;
     }
 
     void release_addresses(const std::string& name, std::function<void()> done) override {
         Instance& instance = *find(name);
         instance.on_released = std::move(done);
-        instance.connections_reset = 0;
-        instance.relay_timer->expires_after(kRelayPatience);
-        instance.relay_timer->async_wait([this, &instance](boost::system::error_code error) {
-            if (!error && instance.on_released) {
-                report(messages::kReleaseLate, {{"instance", instance.settings.election.name}});
-                finish_release(instance, 0);
-            }
+        instance.connections = engine.active_connections(name);
+        const std::uint64_t release = ++instance.release;
+        instance.waiting_for_relay = true;
+        after(instance, kRelayPatience, [this, &instance] {
+            // Whatever is still open dies with the address: counted as reset.
+            report(messages::kReleaseLate, {{"instance", instance.settings.election.name},
+                                            {"connections", std::to_string(instance.connections)}});
+            remove_addresses(instance, instance.connections);
         });
-        engine.deactivate(name, [this, &instance](std::uint64_t reset) {
-            asio::post(context, [this, &instance, reset] { finish_release(instance, reset); });
+        engine.deactivate(name, [this, &instance, release](std::uint64_t reset) {
+            asio::post(context, [this, &instance, release, reset] {
+                if (instance.release == release && instance.waiting_for_relay) {
+                    remove_addresses(instance, reset);
+                }
+            });
         });
+    }
+
+    /// Runs `action` unless the release in progress ends or moves on before.
+    void after(Instance& instance, std::chrono::steady_clock::duration delay,
+               std::function<void()> action) {
+        instance.release_timer->expires_after(delay);
+        instance.release_timer->async_wait(
+            [&instance, release = instance.release,
+             action = std::move(action)](boost::system::error_code error) {
+                if (!error && instance.release == release) {
+                    action();
+                }
+            });
+    }
+
+    void remove_addresses(Instance& instance, std::uint64_t reset) {
+        const std::string& name = instance.settings.election.name;
+        instance.waiting_for_relay = false;
+        instance.release_timer->cancel();
+        const auto error = vips.release(name);
+        if (error && instance.settings.lease.count() > 0) {
+            // The address may still answer: saying priority 0 now would make two owners (I1). Its
+            // lease ends it.
+            after(instance, instance.settings.lease,
+                  [this, &instance, reset] { finish_release(instance, reset); });
+            return;
+        }
+        finish_release(instance, reset);
     }
 
     void finish_release(Instance& instance, std::uint64_t reset) {
         const std::string& name = instance.settings.election.name;
-        if (!instance.on_released) {
-            return;  // the relay answered after its time
-        }
-        instance.relay_timer->cancel();
-        vips.release(name);
         engine.purge(name);
-        instance.connections_reset = reset;
+        // Measured from here: the addresses are off.
         const auto now = Clock::now();
         const auto done = std::exchange(instance.on_released, nullptr);
-        // Measured from here: the addresses are off.
-        run(failover.on_released(name, reset, now));
-        done();
         report(messages::kAddressesRemoved,
                {{"instance", name}, {"connections_reset", std::to_string(reset)}});
+        run(failover.on_released(name, reset, now));
+        done();
     }
 
     void announce_addresses(const std::string& name) override { vips.announce(name); }
@@ -200,16 +255,13 @@ struct Election::Impl : vrrp::RouterEnvironment {
                                        {"from", std::string{to_string(change.from)}},
                                        {"to", std::string{to_string(change.to)}},
                                        {"reason", std::string{to_string(change.reason)}}});
-        if (change.reason == vrrp::Reason::Shutdown || change.reason == vrrp::Reason::Failover) {
-            if (change.from == vrrp::State::Active) {
-                report(messages::kSentPriorityZero, {{"instance", name}});
-            }
+        const std::uint64_t sent = instance.router->counters().priority_zero_sent;
+        if (sent != std::exchange(instance.priority_zero_sent, sent)) {
+            report(messages::kSentPriorityZero, {{"instance", name}});
         }
-        const auto now = Clock::now();
-        if (change.to == vrrp::State::Active) {
-            run(failover.on_active_here(name, now));
-        } else if (change.to != vrrp::State::Backup) {
-            run(failover.on_unavailable(name, now));
+        // Active counts for a failover when the addresses are on: acquire_addresses tells that.
+        if (change.to == vrrp::State::Fault || change.to == vrrp::State::Initialize) {
+            run(failover.on_unavailable(name, Clock::now()));
         }
     }
 
@@ -241,16 +293,38 @@ struct Election::Impl : vrrp::RouterEnvironment {
 
     void on_interface(const std::string& name,
                       const std::optional<netlink::InterfaceState>& state) {
+        interfaces[name] = state;
         for (const auto& instance : instances) {
-            if (instance->settings.election.interface == name) {
-                apply_interface(*instance, state);
+            const auto own = interfaces.find(instance->settings.election.interface);
+            if (own != interfaces.end()) {
+                apply_interface(*instance, own->second);
             }
         }
     }
 
+    /// A needed link that is down is a fault. One that does not exist is not: the address waits
+    /// for it, and the instance's other addresses are served meanwhile.
+    std::string needed_link_fault(const Instance& instance) const {
+        for (const std::string& name : needed_links(instance.settings)) {
+            const auto seen = interfaces.find(name);
+            if (seen != interfaces.end() && seen->second && !seen->second->running) {
+                return "link down on " + name;
+            }
+        }
+        return {};
+    }
+
     void apply_interface(Instance& instance, const std::optional<netlink::InterfaceState>& state) {
         const vrrp::InstanceConfig& config = instance.settings.election;
-        const std::string before = std::exchange(instance.fault, interface_fault(state, config));
+        std::string fault = interface_fault(state, config);
+        if (fault.empty() && config.source_address &&
+            !vips.is_own_address(*config.source_address)) {
+            fault = "source address " + config.source_address->to_string() + " is not on this host";
+        }
+        if (fault.empty()) {
+            fault = needed_link_fault(instance);
+        }
+        const std::string before = std::exchange(instance.fault, std::move(fault));
         if (!instance.fault.empty()) {
             if (before != instance.fault) {
                 report(messages::kInterfaceUnusable, {{"instance", config.name},
@@ -302,7 +376,6 @@ struct Election::Impl : vrrp::RouterEnvironment {
     }
 
     std::vector<InstanceView> views() const {
-        const auto services = engine.status();
         std::vector<InstanceView> out;
         for (const auto& instance : instances) {
             const vrrp::Elector& elector = instance->router->elector();
@@ -318,9 +391,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
             if (elector.last_peer()) {
                 view.peer = elector.last_peer()->source;
             }
-            for (const auto& service : services) {
-                view.connections += service.instance == config.name ? service.counters.active : 0;
-            }
+            view.connections = engine.active_connections(config.name);
             out.push_back(std::move(view));
         }
         return out;
@@ -401,6 +472,8 @@ struct Election::Impl : vrrp::RouterEnvironment {
     asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
     std::vector<std::unique_ptr<Instance>> instances;
     netlink::VipManager vips;
+    std::map<std::string, std::optional<netlink::InterfaceState>> interfaces;
+    LogLimiter discard_limiter;
     FailoverMachine failover;
     std::function<void(FailoverResult)> failover_handler;
     asio::steady_timer failover_timer;

@@ -47,7 +47,12 @@ Selection select(const std::vector<std::string>& names, const std::vector<Instan
             selection.unknown = name;
             return selection;
         }
-        selection.views.push_back(*view);
+        const bool named_before =
+            std::any_of(selection.views.begin(), selection.views.end(),
+                        [&name](const auto& each) { return each.name == name; });
+        if (!named_before) {
+            selection.views.push_back(*view);
+        }
     }
     return selection;
 }
@@ -279,7 +284,9 @@ FailoverResult FailoverMachine::summarise() const {
         result.gap = std::max(result.gap.value_or(Microseconds{}), gap);
         result.release_time = std::max(result.release_time.value_or(Microseconds{}), release);
     }
-    const std::string reset = std::to_string(result.connections_reset) + " connections reset";
+    const std::string reset =
+        std::to_string(result.connections_reset) +
+        (result.connections_reset == 1 ? " connection reset" : " connections reset");
     const std::string gap = result.gap ? milliseconds_text(*result.gap) : "unknown";
     if (!lost.empty()) {
         result.outcome = Outcome::Degraded;

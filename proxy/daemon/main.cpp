@@ -4,6 +4,7 @@
 #include "proxy/daemon/options.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include <limits.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace {
@@ -27,6 +29,16 @@ std::string host_name() {
     }
     name.resize(name.find('\0'));
     return name.substr(0, name.find('.'));
+}
+
+/// The soft limit is 1024 on most hosts, for programs that use select(); two descriptors make one
+/// relayed connection.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 void print_diagnostics(const config::LoadResult& loaded, bool json) {
@@ -62,6 +74,9 @@ int run(node::Options options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    // A log reader that goes away must not take the node with it.
+    std::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
     const auto parsed = node::parse_options({argv + 1, argv + argc});
     if (!parsed.error.empty()) {
         std::cerr << "tandemd: " << parsed.error << "\n" << node::usage();

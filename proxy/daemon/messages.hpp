@@ -106,8 +106,11 @@ inline constexpr Message kNetlinkOverrun{
     "the kernel dropped notifications; links and addresses were read again", "", true};
 inline constexpr Message kReleaseLate{
     "RELEASE_LATE", Level::Error,
-    "({instance}) the relay did not reset its connections in time; the addresses go anyway",
-    "a worker is stalled: report this as a bug", true};
+    "({instance}) the relay did not reset its {connections} connections in time; the addresses go "
+    "anyway",
+    "clients that saw no reset notice at their next packet; lower the number of connections per "
+    "node",
+    true};
 
 // Failover by an operator
 inline constexpr Message kFailoverRequested{"FAILOVER_REQUESTED", Level::Info,

@@ -10,7 +10,6 @@
 #include "proxy/relay/health_checker.hpp"
 
 #include <csignal>
-#include <iostream>
 #include <memory>
 #include <utility>
 
@@ -138,6 +137,8 @@ class Node {
             return NodeExit::Failed;
         }
         context_.run();
+        // Before the election ends: an answer of the relay may be on its way to it.
+        engine_.stop();
         return exit_;
     }
 
@@ -216,7 +217,8 @@ class Node {
         stop_timer_.cancel();
         journal_.write(messages::kStopped, {});
         server_.stop();
-        context_.stop();
+        // What other threads handed over before this is written first.
+        asio::post(context_, [this] { context_.stop(); });
     }
 
     void on_health(const relay::HealthChange& change) {

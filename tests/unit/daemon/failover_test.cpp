@@ -186,6 +186,17 @@ TEST(Failover, DryRunChangesNothing) {
     EXPECT_FALSE(machine.in_progress());
 }
 
+TEST(Failover, AnInstanceNamedTwiceMovesOnce) {
+    FailoverMachine machine;
+    FailoverCommand command;
+    command.instances = {"VI_1", "VI_1"};
+    EXPECT_EQ(machine.on_command(command, {view("VI_1", State::Active)}, kStart).size(), 1U);
+    machine.on_released("VI_1", 1, kStart);
+    const auto result = result_of(machine.on_peer_active("VI_1", kPeer, kStart + 1ms));
+    EXPECT_EQ(result.outcome, Outcome::Degraded);
+    EXPECT_EQ(result.message, "VI_1 moved to 198.51.100.12: gap 1.0 ms, 1 connection reset");
+}
+
 TEST(Failover, UnknownEventsAreHarmless) {
     FailoverMachine machine;
     EXPECT_TRUE(machine.on_released("VI_9", 1, kStart).empty());
