@@ -62,6 +62,8 @@ std::string_view to_string(Reason reason) {
             return "acquire-failed";
         case Reason::TakeBack:
             return "take-back";
+        case Reason::SendFailed:
+            return "send-failed";
     }
     return "unknown";
 }
@@ -86,6 +88,7 @@ Actions Elector::on_startup(TimePoint now) {
         return actions;
     }
     defer_until_.reset();
+    unheard_ = false;
     last_announcement_.reset();
     last_peer_.reset();
     last_peer_heard_.reset();
@@ -202,6 +205,9 @@ Actions Elector::on_fault(bool faulty, TimePoint now) {
         return actions;
     }
     if (!faulty) {
+        if (unheard_) {
+            defer_until_ = now + active_down_interval() * kAcquireBackoff;
+        }
         take_part(Reason::FaultCleared, now, actions);
     } else if (state_ == State::Active) {
         leave_active(State::Fault, Reason::Fault, now, actions);
@@ -209,6 +215,28 @@ Actions Elector::on_fault(bool faulty, TimePoint now) {
         timer_.reset();
         claim_waits_ = false;
         change_state(State::Fault, Reason::Fault, actions);
+    }
+    return actions;
+}
+
+Actions Elector::on_send_result(bool sent, TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (sent) {
+        last_sent_ = now;
+        unheard_ = false;
+        return actions;
+    }
+    // A node that stops has a release in flight, and that ends it.
+    if (state_ != State::Active || stopping_) {
+        return actions;
+    }
+    const TimePoint peer_claims =
+        last_sent_ + shortest_active_down_interval(version_, own_interval_, down_timer_adverts_);
+    if (unheard_ || now + own_interval_ > peer_claims) {
+        unheard_ = true;
+        faulty_ = true;
+        leave_active(State::Fault, Reason::SendFailed, now, actions);
     }
     return actions;
 }
@@ -277,7 +305,7 @@ void Elector::change_state(State to, Reason reason, Actions& actions) {
 /// RFC 9568 section 6.4.1: out of Initialize, which includes Fault.
 void Elector::take_part(Reason reason, TimePoint now, Actions& actions) {
     active_interval_ = own_interval_;
-    const bool owner = priority_ == kOwnerPriority && !hold_;
+    const bool owner = priority_ == kOwnerPriority && !hold_ && !defers(now);
     if (owner && addresses_ == Addresses::Off) {
         become_active(reason == Reason::Startup ? Reason::AddressOwner : reason, now, actions);
         return;
@@ -315,6 +343,7 @@ void Elector::become_active(Reason reason, TimePoint now, Actions& actions) {
     claim_waits_ = false;
     say_released_ = false;
     defer_until_.reset();
+    last_sent_ = now;
     end_hold();
     // Advert first, addresses second (RFC 9568 section 6.4.2).
     advertise(now, actions);
@@ -426,10 +455,14 @@ void Elector::end_hold() {
     hold_until_.reset();
 }
 
+/// Whether any active peer is better than this node, which failed a moment ago.
+bool Elector::defers(TimePoint now) const {
+    return defer_until_ && now < *defer_until_;
+}
+
 /// Whether this backup may take the addresses from a node with a lower priority.
 bool Elector::preempts(TimePoint now) const {
-    const bool defers = defer_until_ && now < *defer_until_;
-    return preempt_ && !hold_ && !defers;
+    return preempt_ && !hold_ && !defers(now);
 }
 
 bool Elector::is_better(const ReceivedAdvertisement& advert) const {

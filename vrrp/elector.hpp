@@ -38,6 +38,7 @@ enum class Reason : std::uint8_t {
     FaultCleared,    ///< the last fault condition went away
     AcquireFailed,   ///< the kernel refused the addresses
     TakeBack,        ///< a failover that no peer answered was undone
+    SendFailed,      ///< active, and advertisements could not be sent for as long as a peer waits
 };
 
 std::string_view to_string(State state);
@@ -136,6 +137,15 @@ class Elector {
     /// counts conditions; repeating the current value is a no-op.
     Actions on_fault(bool faulty, TimePoint now);
 
+    /// Whether the advertisement of the last SendAdvertisement went out. A node that nobody hears
+    /// is no active node: its peer takes over, and keeping the addresses would make two. Active →
+    /// Fault (SendFailed) at the failure after which the next advertisement would come too late for
+    /// a peer. That is a fault condition, which the caller ends with on_fault(false) when it is
+    /// worth another try. The node then leaves the addresses to any peer for kAcquireBackoff active
+    /// down intervals, as after a refused acquisition, and until one advertisement went out a
+    /// single failure ends its next claim. Ignored in other states.
+    Actions on_send_result(bool sent, TimePoint now);
+
     /// Own address changed (tie-break only).
     void set_source_address(const IpAddress& address);
 
@@ -164,8 +174,9 @@ class Elector {
     [[nodiscard]] const std::optional<ReceivedAdvertisement>& last_peer() const;
     [[nodiscard]] std::optional<TimePoint> last_peer_heard() const;
 
-    /// How long a node that could not acquire its addresses defers to any peer, in its own active
-    /// down intervals. Without it a broken node with the higher priority would preempt for ever.
+    /// How long a node that could not acquire its addresses, or not send, defers to any peer, in
+    /// its own active down intervals. Without it a broken node with the higher priority would
+    /// preempt for ever.
     static constexpr int kAcquireBackoff = 10;
 
   private:
@@ -187,6 +198,7 @@ class Elector {
     void hear_as_active(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions);
     void backup_timer_fired(TimePoint now, Actions& actions);
     void end_hold();
+    [[nodiscard]] bool defers(TimePoint now) const;
     [[nodiscard]] bool preempts(TimePoint now) const;
     [[nodiscard]] bool is_better(const ReceivedAdvertisement& advert) const;
 
@@ -208,6 +220,8 @@ class Elector {
     bool say_released_ = false;
     /// A claim fell due while a release was in flight; its reason is timer_reason_.
     bool claim_waits_ = false;
+    /// Sending failed so often that this node gave up, and nothing was sent since.
+    bool unheard_ = false;
     /// The late timer of a backup was given its second chance and nothing was heard since.
     bool listened_again_ = false;
 
@@ -222,6 +236,8 @@ class Elector {
     std::optional<TimePoint> hold_until_;
     std::optional<TimePoint> defer_until_;
     TimePoint last_event_ = TimePoint::min();
+    /// Active: the last advertisement that went out, or the claim.
+    TimePoint last_sent_ = TimePoint::min();
     std::optional<TimePoint> last_announcement_;
     std::optional<ReceivedAdvertisement> last_peer_;
     std::optional<TimePoint> last_peer_heard_;

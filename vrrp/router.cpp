@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 /// Packets taken from the socket before timers and other sockets of the thread get their turn.
 constexpr int kMaxPacketsPerTurn = 256;
-/// When the socket could not be opened although the interface is usable.
+/// When the socket could not be opened, or sent nothing, although the interface is usable.
 constexpr std::chrono::seconds kReopenInterval{1};
 
 template <typename... Handlers>
@@ -48,6 +48,7 @@ struct Router::Impl : std::enable_shared_from_this<Router::Impl> {
     /// Only raise() calls this.
     void execute(const Action& action);
     void send(std::uint8_t priority);
+    void finish_send(bool sent);
     void release();
     void rearm();
     void finish_shutdown();
@@ -60,6 +61,7 @@ struct Router::Impl : std::enable_shared_from_this<Router::Impl> {
     void discard(Discard reason, const IpAddress& from);
     void open_socket();
     void close_socket();
+    void reopen_later();
     void report(error_code error, const std::string& what);
 
     InstanceConfig config;
@@ -133,6 +135,7 @@ void Router::Impl::execute(const Action& action) {
 void Router::Impl::send(std::uint8_t priority) {
     if (!socket.is_open()) {
         ++counters.adverts_failed;
+        finish_send(false);
         return;
     }
     const std::vector<IpAddress> destinations = config.unicast_peers.empty()
@@ -153,6 +156,19 @@ void Router::Impl::send(std::uint8_t priority) {
         ++counters.adverts_failed;
     }
     report(failure, "sending an advertisement");
+    finish_send(sent);
+}
+
+/// Tells the elector. When it gives up, a new socket a little later is another try.
+void Router::Impl::finish_send(bool sent) {
+    events.emplace_back([this, sent](TimePoint now) {
+        const State before = elector.state();
+        Actions actions = elector.on_send_result(sent, now);
+        if (before != State::Fault && elector.state() == State::Fault) {
+            reopen_later();
+        }
+        return actions;
+    });
 }
 
 void Router::Impl::release() {
@@ -276,13 +292,7 @@ void Router::Impl::open_socket() {
     report(error, "opening the advertisement socket");
     if (error) {
         raise([this](TimePoint now) { return elector.on_fault(true, now); });
-        reopen_timer.expires_after(kReopenInterval);
-        reopen_timer.async_wait([weak = weak_from_this()](error_code aborted) {
-            const auto impl = weak.lock();
-            if (impl && !aborted && impl->interface_index != 0 && !impl->socket.is_open()) {
-                impl->open_socket();
-            }
-        });
+        reopen_later();
         return;
     }
     wait_for_packets();
@@ -293,6 +303,18 @@ void Router::Impl::close_socket() {
     ++generation;
     socket.close();
     reopen_timer.cancel();
+}
+
+/// Ends with the fault cleared, or with another try after that.
+void Router::Impl::reopen_later() {
+    close_socket();
+    reopen_timer.expires_after(kReopenInterval);
+    reopen_timer.async_wait([weak = weak_from_this()](error_code aborted) {
+        const auto impl = weak.lock();
+        if (impl && !aborted && impl->interface_index != 0 && !impl->socket.is_open()) {
+            impl->open_socket();
+        }
+    });
 }
 
 /// Reports a new error once, until it changes or goes away.

@@ -5,12 +5,17 @@
 #include <array>
 #include <functional>
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 namespace tandem::vrrp {
 namespace {
 
+using test::kStart;
+using test::make_active;
 using test::make_advert;
+using test::make_backup;
+using test::make_config;
+using test::outcome;
 using test::Subject;
 using namespace std::chrono_literals;
 
@@ -264,6 +269,108 @@ TEST(ElectorGuards, NamesAreStable) {
     EXPECT_EQ(to_string(State::Active), "active");
     EXPECT_EQ(to_string(Reason::HigherAddress), "higher-address");
     EXPECT_EQ(to_string(Reason::TakeBack), "take-back");
+    EXPECT_EQ(to_string(Reason::SendFailed), "send-failed");
+}
+
+/// Advertises at each deadline; every attempt fails. @return how long until it gave up.
+Duration unheard_until_fault(Subject& subject) {
+    const TimePoint begin = subject.now;
+    while (subject.elector.state() == State::Active) {
+        subject.now = *subject.elector.next_deadline();
+        subject.elector.on_deadline(subject.now);
+        subject.elector.on_send_result(false, subject.now);
+    }
+    return std::chrono::duration_cast<Duration>(subject.now - begin);
+}
+
+// The peer claims 3 s + 1/256 s after the last advertisement it heard; the fourth try is too late.
+TEST(ElectorSendFailure, GivesUpBeforeThePeerClaims) {
+    Subject subject = make_active();
+    subject.elector.on_send_result(true, subject.now);
+    EXPECT_EQ(unheard_until_fault(subject), 3s);
+    EXPECT_EQ(subject.elector.next_deadline(), std::nullopt);
+}
+
+TEST(ElectorSendFailure, ActionsOfGivingUp) {
+    Subject subject = make_active();
+    for (int i = 0; i < 2; ++i) {
+        subject.now += 1s;
+        subject.elector.on_deadline(subject.now);
+        EXPECT_EQ(outcome(subject.elector.on_send_result(false, subject.now), subject),
+                  "= active +1000000");
+    }
+    subject.now += 1s;
+    subject.elector.on_deadline(subject.now);
+    const Actions actions = subject.elector.on_send_result(false, subject.now);
+    ASSERT_EQ(actions.size(), 2U);
+    EXPECT_EQ(actions[0], Action(StateChanged{State::Active, State::Fault, Reason::SendFailed}));
+    EXPECT_EQ(actions[1], Action(ReleaseAddresses{}));
+    EXPECT_THAT(subject.elector.on_addresses_released(subject.now),
+                testing::ElementsAre(Action(SendAdvertisement{kReleasePriority})));
+}
+
+TEST(ElectorSendFailure, OneSuccessStartsTheTimeAgain) {
+    Subject subject = make_active();
+    for (int i = 0; i < 20; ++i) {
+        subject.now += 1s;
+        subject.elector.on_deadline(subject.now);
+        subject.elector.on_send_result(i % 3 == 2, subject.now);
+        ASSERT_EQ(subject.elector.state(), State::Active) << i;
+    }
+}
+
+TEST(ElectorSendFailure, MattersOnlyWhileActiveAndNotStopping) {
+    Subject backup = make_backup();
+    EXPECT_TRUE(backup.elector.on_send_result(false, backup.now + 1h).empty());
+    EXPECT_EQ(backup.elector.state(), State::Backup);
+    Subject stopping = make_active();
+    stopping.elector.on_shutdown(stopping.now);
+    for (int i = 0; i < 10; ++i) {
+        stopping.now += 1s;
+        EXPECT_TRUE(stopping.elector.on_send_result(false, stopping.now).empty());
+    }
+}
+
+// A broken node with the higher priority must not take the addresses from one that is heard.
+TEST(ElectorSendFailure, LeavesTheAddressesToAPeerAfterwards) {
+    for (const std::uint8_t priority : {std::uint8_t{200}, kOwnerPriority}) {
+        Subject subject{Elector(make_config(priority)), kStart};
+        subject.elector.on_startup(subject.now);
+        while (subject.elector.state() != State::Active) {
+            subject.now = *subject.elector.next_deadline();
+            subject.elector.on_deadline(subject.now);
+        }
+        subject.elector.on_addresses_acquired(true, subject.now);
+        unheard_until_fault(subject);
+        subject.elector.on_addresses_released(subject.now);
+        subject.elector.on_fault(false, subject.now);
+        for (int i = 0; i < 30; ++i) {
+            subject.now += 1s;
+            subject.elector.on_advertisement(make_advert(100), subject.now);
+            subject.elector.on_deadline(subject.now);
+            ASSERT_EQ(subject.elector.state(), State::Backup) << i << " s " << unsigned{priority};
+        }
+    }
+}
+
+TEST(ElectorSendFailure, NextClaimMustBeSentAtTheFirstTry) {
+    Subject subject = make_active();
+    unheard_until_fault(subject);
+    subject.elector.on_addresses_released(subject.now);
+    for (const bool sent : {false, true}) {
+        subject.elector.on_fault(false, subject.now);
+        ASSERT_EQ(subject.elector.state(), State::Backup);
+        subject.now = *subject.elector.next_deadline();
+        subject.elector.on_deadline(subject.now);
+        ASSERT_EQ(subject.elector.state(), State::Active);
+        subject.elector.on_send_result(sent, subject.now);
+        EXPECT_EQ(subject.elector.state(), sent ? State::Active : State::Fault);
+        subject.elector.on_addresses_released(subject.now);
+    }
+    subject.now += 1s;
+    subject.elector.on_deadline(subject.now);
+    subject.elector.on_send_result(false, subject.now);
+    EXPECT_EQ(subject.elector.state(), State::Active) << "one failure is borne again";
 }
 
 }  // namespace

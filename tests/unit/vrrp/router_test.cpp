@@ -308,6 +308,47 @@ TEST_F(RouterTest, PeerWithTheOtherChecksumFormOrAddressesIsHeardAndCounted) {
     EXPECT_EQ(b->counters().discarded, 0U);
 }
 
+// A node that nobody hears must not keep the addresses: its peer takes them.
+TEST_F(RouterTest, SourceAddressDeletedEndsActive) {
+    auto a = start_router(a_, 255, environment_a_);
+    ASSERT_TRUE(wait_for([&] { return a->counters().adverts_sent >= 2; }));
+    inside(a_, [&] {
+        run_command("ip addr del " + a_.ipv4.to_string() + "/24 dev " + a_.interface);
+        run_command("ip addr flush dev " + a_.interface);
+    });
+    ASSERT_TRUE(wait_for_state(*a, State::Fault));
+    EXPECT_THAT(environment_a_.log,
+                ElementsAre("active address-owner", "acquire", "fault send-failed", "release"));
+    EXPECT_THAT(environment_a_.errors, Not(IsEmpty()));
+    inside(a_, [&] {
+        run_command("ip addr add " + a_.ipv4.to_string() + "/24 dev " + a_.interface);
+        // The new socket is opened in the namespace of this thread.
+        ASSERT_TRUE(wait_for([&] { return environment_a_.log.size() >= 5; }));
+    });
+    EXPECT_EQ(environment_a_.log[4], "backup fault-cleared") << "not active at once";
+    ASSERT_TRUE(wait_for_state(*a, State::Active)) << "alone, it claims";
+}
+
+TEST_F(RouterTest, FirewallAgainstAdvertisementsEndsActiveAndThePeerKeepsTheAddresses) {
+    auto b = start_router(b_, 254, environment_b_);
+    auto a = start_router(a_, 255, environment_a_);
+    ASSERT_TRUE(wait_for([&] { return b->counters().adverts_received >= 2; }));
+    inside(a_, [] {
+        run_command(
+            "nft 'table ip t { chain o { type filter hook output priority 0; "
+            "ip protocol 112 drop; }; }'");
+    });
+    ASSERT_TRUE(wait_for_state(*a, State::Fault));
+    ASSERT_TRUE(wait_for_state(*b, State::Active));
+    environment_b_.log.clear();
+    // Longer than the pause before another try: the peer is heard and not disturbed.
+    inside(a_, [&] { ASSERT_TRUE(wait_for_state(*a, State::Backup)); });
+    const auto sent = b->counters().adverts_sent;
+    ASSERT_TRUE(wait_for([&] { return b->counters().adverts_sent >= sent + 10; }));
+    EXPECT_EQ(a->elector().state(), State::Backup);
+    EXPECT_THAT(environment_b_.log, IsEmpty());
+}
+
 /// A plain raw socket on one end, to send what AdvertSocket would not and to see the IP header.
 class RawSocket {
   public:
