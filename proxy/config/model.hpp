@@ -58,6 +58,8 @@ struct InstanceSettings {
     /// at least 1 s. Zero: no lease.
     std::chrono::seconds lease{3};
     std::vector<TrackedScript> track_scripts;
+    /// track_interface without a weight: the instance is faulty while one of them is not running.
+    /// Those with a weight are reported and left out.
     std::vector<TrackedInterface> track_interfaces;
 };
 
