@@ -268,6 +268,12 @@ class InstanceBuilder {
             }
             peers.push_back(peer.value);
         }
+        if (draft_.peers_at && election.unicast_peers.empty()) {
+            // An instance without peers would use multicast, which its author did not want.
+            reporter_.fatal(*draft_.peers_at, label() + "no usable unicast peer",
+                            "list the address of the other node, or remove unicast_peer to use "
+                            "multicast");
+        }
     }
 
     void set_announcements() {

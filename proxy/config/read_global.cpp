@@ -66,9 +66,12 @@ constexpr Unused kUnused[] = {
     {Treatment::Warning, "is not applied in this version: it does not change who is active", "",
      "vrrp_startup_delay vrrp_delay_after_boot vrrp_owner_ignore_adverts "
      "vrrp_higher_prio_send_advert vrrp_lower_prio_no_advert"},
+    {Treatment::Note,
+     "is always on and stricter here: advertisements are accepted only from the listed peers", "",
+     "vrrp_check_unicast_src"},
     {Treatment::Note, "has no effect in this version", "",
      "vrrp_skip_check_adv_addr vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat "
-     "vrrp_garp_extra_if vrrp_check_unicast_src log_unknown_vrids "
+     "vrrp_garp_extra_if log_unknown_vrids "
      "default_interface max_auto_priority min_auto_priority_delay vrrp_priority "
      "vrrp_rlimit_rttime vrrp_rlimit_rtime vrrp_no_swap vrrp_cpu_affinity checker_priority "
      "checker_rt_priority checker_rlimit_rttime checker_rlimit_rtime checker_no_swap "

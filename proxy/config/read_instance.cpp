@@ -48,7 +48,29 @@ void read_authentication(InstanceDraft& instance, const Value& value) {
                value.reporter);
 }
 
+/// min_ttl N, max_ttl N. Anything else is probably a second address.
+void check_peer_options(const Statement& line, Reporter& reporter) {
+    for (std::size_t i = 0; i < line.arguments.size(); i += 2) {
+        const Word& option = line.arguments[i];
+        if (option.text != "min_ttl" && option.text != "max_ttl") {
+            reporter.error(option.at,
+                           "'" + option.text + "' after the address of a peer is ignored",
+                           "write one peer per line");
+            return;
+        }
+        const auto limit = i + 1 < line.arguments.size() ? parse_integer(line.arguments[i + 1].text)
+                                                         : std::nullopt;
+        if (!limit || *limit < 0 || *limit > 255) {
+            reporter.error(option.at, option.text + " needs a number; it is ignored",
+                           "allowed: 0 to 255");
+            return;
+        }
+        reporter.note(option.at, "'" + option.text + "' has no effect in this version");
+    }
+}
+
 void read_peers(InstanceDraft& instance, const Value& value) {
+    instance.peers_at = value.statement.keyword.at;
     for (const Statement& line : value.statement.block) {
         if (line.ignored) {
             continue;
@@ -61,10 +83,7 @@ void read_peers(InstanceDraft& instance, const Value& value) {
                 "write one numeric address per line");
             continue;
         }
-        if (!line.arguments.empty()) {
-            value.reporter.note(line.arguments.front().at,
-                                "options of a unicast peer have no effect in this version");
-        }
+        check_peer_options(line, value.reporter);
         instance.peers.push_back({*peer, line.keyword.at});
     }
 }
@@ -228,8 +247,11 @@ constexpr Unused kUnused[] = {
      "track_process track_file track_bfd track_src_ip dont_track_primary unicast_fault_no_peer "
      "lower_prio_no_advert higher_prio_send_advert owner_ignore_adverts timer_expired_backup "
      "linkbeat_use_polling"},
+    {Treatment::Note,
+     "is always on and stricter here: advertisements are accepted only from the listed peers", "",
+     "check_unicast_src"},
     {Treatment::Note, "has no effect in this version", "",
-     "check_unicast_src unicast_ttl old_unicast_checksum skip_check_adv_addr promote_secondaries "
+     "unicast_ttl old_unicast_checksum skip_check_adv_addr promote_secondaries "
      "debug kernel_rx_buf_size garp_lower_prio_delay garp_lower_prio_repeat garp_extra_if vrf"},
     {Treatment::Note, "has no effect: connections are relayed in user space, IPVS is not used", "",
      "lvs_sync_daemon_interface lvs_sync_daemon_inteface"},
