@@ -232,6 +232,13 @@ class InstanceBuilder {
             return;
         }
         std::string password = draft_.auth_pass->value;
+        if (password.empty()) {
+            reporter_.error(draft_.auth_pass->at,
+                            label() + "auth_pass is empty; advertisements are sent without "
+                                      "authentication",
+                            "write auth_pass SECRET, the same on all nodes");
+            return;
+        }
         if (password.size() > kPasswordLength) {
             password.resize(kPasswordLength);
             reporter_.warning(draft_.auth_pass->at,
