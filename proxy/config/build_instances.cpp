@@ -234,8 +234,9 @@ class InstanceBuilder {
         std::string password = draft_.auth_pass->value;
         if (password.empty()) {
             reporter_.error(draft_.auth_pass->at,
-                            label() + "auth_pass is empty; advertisements are sent without "
-                                      "authentication",
+                            label() +
+                                "auth_pass is empty; advertisements are sent without "
+                                "authentication",
                             "write auth_pass SECRET, the same on all nodes");
             return;
         }
