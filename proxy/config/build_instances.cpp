@@ -232,6 +232,14 @@ class InstanceBuilder {
             return;
         }
         std::string password = draft_.auth_pass->value;
+        if (password.empty()) {
+            reporter_.error(draft_.auth_pass->at,
+                            label() +
+                                "auth_pass is empty; advertisements are sent without "
+                                "authentication",
+                            "write auth_pass SECRET, the same on all nodes");
+            return;
+        }
         if (password.size() > kPasswordLength) {
             password.resize(kPasswordLength);
             reporter_.warning(draft_.auth_pass->at,
@@ -267,6 +275,12 @@ class InstanceBuilder {
                 continue;
             }
             peers.push_back(peer.value);
+        }
+        if (draft_.peers_at && election.unicast_peers.empty()) {
+            // An instance without peers would use multicast, which its author did not want.
+            reporter_.fatal(*draft_.peers_at, label() + "no usable unicast peer",
+                            "list the address of the other node, or remove unicast_peer to use "
+                            "multicast");
         }
     }
 

@@ -18,18 +18,21 @@ inline constexpr unsigned kRealServerWeight = 1;
 /// A node that starts with `state MASTER` and no priority owns the addresses.
 inline constexpr std::uint8_t kMasterStatePriority = vrrp::kOwnerPriority;
 
-/// How long a backup waits before it takes over (RFC 9568 section 6.1, RFC 3768 section 6.1).
-constexpr std::chrono::microseconds active_down_interval(const vrrp::InstanceConfig& instance) {
+/// The shortest time after which a peer takes over, that of a peer with priority 255 (RFC 9568
+/// section 6.1, RFC 3768 section 6.1). The priorities of the peers are not known here.
+constexpr std::chrono::microseconds shortest_active_down_interval(
+    const vrrp::InstanceConfig& instance) {
     const std::chrono::microseconds interval = instance.advertisement_interval;
     const std::chrono::microseconds base =
         instance.version == vrrp::Version::V3 ? interval : std::chrono::seconds{1};
-    return interval * instance.down_timer_adverts + base * (256 - instance.priority) / 256;
+    return interval * instance.down_timer_adverts + base * (256 - vrrp::kOwnerPriority) / 256;
 }
 
-/// Ours: a dead node's address is gone before or soon after its peer takes over. Whole seconds
-/// because the kernel counts address lifetimes in seconds.
+/// Ours: a dead node's address is gone before its fastest possible peer takes over, or within the
+/// shortest lease of one second. Whole seconds because the kernel counts address lifetimes so.
 constexpr std::chrono::seconds default_lease(const vrrp::InstanceConfig& instance) {
-    const auto whole = std::chrono::floor<std::chrono::seconds>(active_down_interval(instance));
+    const auto whole =
+        std::chrono::floor<std::chrono::seconds>(shortest_active_down_interval(instance));
     return whole < std::chrono::seconds{1} ? std::chrono::seconds{1} : whole;
 }
 

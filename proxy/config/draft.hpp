@@ -73,6 +73,7 @@ struct InstanceDraft {
     std::optional<Located<std::string>> auth_pass;
     std::optional<Located<IpAddress>> source;
     std::vector<Located<IpAddress>> peers;
+    std::optional<Position> peers_at;  ///< of unicast_peer, when there is one
     AnnounceDraft announce;
     std::optional<std::chrono::seconds> lease;
     std::vector<Located<TrackedScript>> scripts;

@@ -197,6 +197,23 @@ void report_unknown(const Statement& statement, std::string_view context,
         advice);
 }
 
+void report_lost_statement(const ValueSpec& spec, const Statement& statement,
+                           const std::vector<std::string_view>& known, Reporter& reporter) {
+    if (spec.kind == Kind::Script || spec.kind == Kind::Block || spec.kind == Kind::Any) {
+        return;
+    }
+    const std::size_t first = spec.kind == Kind::Flag ? 0 : 1;
+    for (std::size_t i = first; i < statement.arguments.size(); ++i) {
+        const Word& lost = statement.arguments[i];
+        if (std::find(known.begin(), known.end(), lost.text) != known.end()) {
+            reporter.warning(lost.at,
+                             "only one statement per line: " + quoted(lost.text) + " is ignored",
+                             "write it on a line of its own");
+            return;
+        }
+    }
+}
+
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& names) {
     constexpr std::size_t kLongest = 40;
     if (word.empty() || word.size() > kLongest) {

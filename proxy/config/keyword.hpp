@@ -110,6 +110,10 @@ bool report_unused(const Statement& statement, const Unused* unused, std::size_t
 void report_unknown(const Statement& statement, std::string_view context,
                     const std::vector<std::string_view>& known, Reporter& reporter);
 
+/// Words behind the value are lost, as in keepalived; says so when one looks like a statement.
+void report_lost_statement(const ValueSpec& spec, const Statement& statement,
+                           const std::vector<std::string_view>& known, Reporter& reporter);
+
 /// The name nearest to `word` by edit distance; empty when none is near.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& names);
 
@@ -118,6 +122,20 @@ bool has_name(std::string_view names, std::string_view word);
 
 /// Appends the names of an Unused list.
 void collect_names(std::string_view names, std::vector<std::string_view>& out);
+
+/// Everything a block may contain.
+template <class Target, std::size_t N, std::size_t M>
+std::vector<std::string_view> known_names(const Keyword<Target> (&keywords)[N],
+                                          const Unused (&unused)[M]) {
+    std::vector<std::string_view> known;
+    for (const Keyword<Target>& keyword : keywords) {
+        known.push_back(keyword.name);
+    }
+    for (const Unused& entry : unused) {
+        collect_names(entry.names, known);
+    }
+    return known;
+}
 
 /// Reads the statements of one block into `target`. `context` names the block in messages.
 template <class Target, std::size_t N, std::size_t M>
@@ -139,18 +157,17 @@ void read_block(Target& target, const std::vector<Statement>& statements, std::s
             Value value{statement, reporter, 0, {}, true, {}, {}, {}};
             if (read_value(found->value, value)) {
                 found->apply(target, value);
+                if (!statement.arguments.empty() && !statement.has_block && !reporter.full()) {
+                    report_lost_statement(found->value, statement, known_names(keywords, unused),
+                                          reporter);
+                }
             }
         } else if (!report_unused(statement, unused, M, reporter)) {
-            std::vector<std::string_view> known;
-            if (!reporter.full()) {
-                for (const Keyword<Target>& keyword : keywords) {
-                    known.push_back(keyword.name);
-                }
-                for (const Unused& entry : unused) {
-                    collect_names(entry.names, known);
-                }
-            }
-            report_unknown(statement, context, known, reporter);
+            // A full reporter needs no advice.
+            report_unknown(
+                statement, context,
+                reporter.full() ? std::vector<std::string_view>() : known_names(keywords, unused),
+                reporter);
         }
     }
 }

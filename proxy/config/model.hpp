@@ -54,10 +54,12 @@ struct InstanceSettings {
     /// virtual_ipaddress, then virtual_ipaddress_excluded.
     std::vector<netlink::VirtualAddress> addresses;
     netlink::AnnounceSchedule announce;
-    /// `@tandem vip_lease SECONDS`. Default: active down interval rounded down to whole seconds,
-    /// at least 1 s. Zero: no lease.
+    /// `@tandem vip_lease SECONDS`. Default: the shortest active down interval any peer can have,
+    /// rounded down to whole seconds, at least 1 s. Zero: no lease.
     std::chrono::seconds lease{3};
     std::vector<TrackedScript> track_scripts;
+    /// track_interface without a weight: the instance is faulty while one of them is not running.
+    /// Those with a weight are reported and left out.
     std::vector<TrackedInterface> track_interfaces;
 };
 

@@ -52,19 +52,26 @@ constexpr Unused kUnused[] = {
     {Treatment::Note, "has no effect: tandem sends no mail in this version", "",
      "notification_email notification_email_from smtp_server smtp_connect_timeout smtp_helo_name "
      "smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails"},
+    {Treatment::Warning, "is not run in this version", "",
+     "notify_fifo_script vrrp_notify_fifo_script lvs_notify_fifo_script startup_script "
+     "shutdown_script"},
+    {Treatment::Warning, "is not written in this version", "",
+     "notify_fifo vrrp_notify_fifo lvs_notify_fifo"},
     {Treatment::Note, "has no effect: tandem runs no scripts in this version", "",
-     "enable_script_security set_supplementary_groups use_symlink_paths notify_fifo "
-     "notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script lvs_notify_fifo "
-     "lvs_notify_fifo_script startup_script startup_script_timeout shutdown_script "
+     "enable_script_security set_supplementary_groups use_symlink_paths startup_script_timeout "
      "shutdown_script_timeout vrrp_notify_priority_changes fifo_write_vrrp_states_on_reload "
      "rs_init_notifies"},
     {Treatment::Note, "has no effect: announcements are not spaced out", "",
      "vrrp_garp_interval vrrp_gna_interval"},
+    {Treatment::Warning, "is not applied in this version: it does not change who is active", "",
+     "vrrp_startup_delay vrrp_delay_after_boot vrrp_owner_ignore_adverts "
+     "vrrp_higher_prio_send_advert vrrp_lower_prio_no_advert"},
+    {Treatment::Note,
+     "is always on and stricter here: advertisements are accepted only from the listed peers", "",
+     "vrrp_check_unicast_src"},
     {Treatment::Note, "has no effect in this version", "",
      "vrrp_skip_check_adv_addr vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat "
-     "vrrp_garp_extra_if "
-     "vrrp_higher_prio_send_advert vrrp_lower_prio_no_advert vrrp_check_unicast_src "
-     "vrrp_startup_delay vrrp_delay_after_boot vrrp_owner_ignore_adverts log_unknown_vrids "
+     "vrrp_garp_extra_if log_unknown_vrids "
      "default_interface max_auto_priority min_auto_priority_delay vrrp_priority "
      "vrrp_rlimit_rttime vrrp_rlimit_rtime vrrp_no_swap vrrp_cpu_affinity checker_priority "
      "checker_rt_priority checker_rlimit_rttime checker_rlimit_rtime checker_no_swap "

@@ -8,6 +8,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::size_t kLongestInterface = 15;
+
 void read_state(InstanceDraft& instance, const Value& value) {
     if (value.word == "MASTER") {
         instance.master = true;
@@ -46,7 +48,29 @@ void read_authentication(InstanceDraft& instance, const Value& value) {
                value.reporter);
 }
 
+/// min_ttl N, max_ttl N. Anything else is probably a second address.
+void check_peer_options(const Statement& line, Reporter& reporter) {
+    for (std::size_t i = 0; i < line.arguments.size(); i += 2) {
+        const Word& option = line.arguments[i];
+        if (option.text != "min_ttl" && option.text != "max_ttl") {
+            reporter.error(option.at,
+                           "'" + option.text + "' after the address of a peer is ignored",
+                           "write one peer per line");
+            return;
+        }
+        const auto limit = i + 1 < line.arguments.size() ? parse_integer(line.arguments[i + 1].text)
+                                                         : std::nullopt;
+        if (!limit || *limit < 0 || *limit > 255) {
+            reporter.error(option.at, option.text + " needs a number; it is ignored",
+                           "allowed: 0 to 255");
+            return;
+        }
+        reporter.note(option.at, "'" + option.text + "' has no effect in this version");
+    }
+}
+
 void read_peers(InstanceDraft& instance, const Value& value) {
+    instance.peers_at = value.statement.keyword.at;
     for (const Statement& line : value.statement.block) {
         if (line.ignored) {
             continue;
@@ -59,17 +83,20 @@ void read_peers(InstanceDraft& instance, const Value& value) {
                 "write one numeric address per line");
             continue;
         }
-        if (!line.arguments.empty()) {
-            value.reporter.note(line.arguments.front().at,
-                                "options of a unicast peer have no effect in this version");
-        }
+        check_peer_options(line, value.reporter);
         instance.peers.push_back({*peer, line.keyword.at});
     }
 }
 
-/// The words after a tracked name: weight W [reverse|noreverse].
-std::optional<int> read_weight(const Statement& line, Reporter& reporter) {
+/// The words after a tracked name.
+struct TrackOptions {
     std::optional<int> weight;
+    bool reverse = false;
+};
+
+/// weight W [reverse|noreverse].
+TrackOptions read_track_options(const Statement& line, Reporter& reporter) {
+    TrackOptions options;
     for (std::size_t i = 0; i < line.arguments.size(); ++i) {
         const Word& option = line.arguments[i];
         if (option.text == "weight" && i + 1 < line.arguments.size()) {
@@ -81,33 +108,48 @@ std::optional<int> read_weight(const Statement& line, Reporter& reporter) {
                     "allowed: -253 to 253");
                 continue;
             }
-            weight = static_cast<int>(*number);
-        } else if (option.text != "reverse" && option.text != "noreverse") {
+            options.weight = static_cast<int>(*number);
+        } else if (option.text == "reverse" || option.text == "noreverse") {
+            options.reverse = option.text == "reverse";
+        } else {
             reporter.error(option.at, "unknown option '" + option.text + "' is ignored",
                            "write NAME weight NUMBER");
         }
     }
-    return weight;
+    return options;
 }
 
 void read_tracked_scripts(InstanceDraft& instance, const Value& value) {
-    value.reporter.note(value.statement.keyword.at, "'track_script' has no effect in this version");
+    value.reporter.warning(value.statement.keyword.at,
+                           "'track_script' is not applied in this version: the scripts are not "
+                           "run and do not change who is active");
     for (const Statement& line : value.statement.block) {
         if (!line.ignored) {
             instance.scripts.push_back(
-                {{line.keyword.text, read_weight(line, value.reporter)}, line.keyword.at});
+                {{line.keyword.text, read_track_options(line, value.reporter).weight},
+                 line.keyword.at});
         }
     }
 }
 
 void read_tracked_interfaces(InstanceDraft& instance, const Value& value) {
-    value.reporter.note(value.statement.keyword.at,
-                        "'track_interface' has no effect in this version");
     for (const Statement& line : value.statement.block) {
-        if (!line.ignored) {
-            instance.interfaces.push_back(
-                {{line.keyword.text, read_weight(line, value.reporter).value_or(0)},
-                 line.keyword.at});
+        if (line.ignored) {
+            continue;
+        }
+        const Word& name = line.keyword;
+        const TrackOptions options = read_track_options(line, value.reporter);
+        if (name.text.size() > kLongestInterface) {
+            value.reporter.error(name.at,
+                                 "'" + name.text + "' is no interface name; the line is ignored",
+                                 "interface names have at most 15 characters");
+        } else if (options.weight.value_or(0) != 0 || options.reverse) {
+            value.reporter.warning(name.at,
+                                   "the weight of tracked interface " + name.text +
+                                       " is not applied in this version; the line is ignored",
+                                   "without a weight the instance fails when the interface does");
+        } else {
+            instance.interfaces.push_back({{name.text, 0}, name.at});
         }
     }
 }
@@ -195,18 +237,22 @@ constexpr Unused kUnused[] = {
     {Treatment::Warning, "is not supported: advertisements are sent without it", "", "auth_hmac"},
     {Treatment::Warning, "has no effect: advertisements use the standard group in this version", "",
      "mcast_dst_ip"},
-    {Treatment::Note, "has no effect: tandem runs no scripts in this version", "",
+    {Treatment::Warning, "is not run in this version", "",
      "notify notify_master notify_backup notify_fault notify_stop notify_deleted "
      "notify_master_rx_lower_pri notify_priority_changes"},
     {Treatment::Note, "has no effect: tandem sends no mail in this version", "", "smtp_alert"},
     {Treatment::Warning, "has no effect in this version: routes and rules are not moved", "",
      "virtual_routes virtual_rules"},
+    {Treatment::Warning, "is not applied in this version: it does not change who is active", "",
+     "track_process track_file track_bfd track_src_ip dont_track_primary unicast_fault_no_peer "
+     "lower_prio_no_advert higher_prio_send_advert owner_ignore_adverts timer_expired_backup "
+     "linkbeat_use_polling"},
+    {Treatment::Note,
+     "is always on and stricter here: advertisements are accepted only from the listed peers", "",
+     "check_unicast_src"},
     {Treatment::Note, "has no effect in this version", "",
-     "track_process track_file track_bfd dont_track_primary track_src_ip check_unicast_src "
-     "unicast_ttl unicast_fault_no_peer old_unicast_checksum skip_check_adv_addr "
-     "lower_prio_no_advert higher_prio_send_advert owner_ignore_adverts promote_secondaries "
-     "debug kernel_rx_buf_size garp_lower_prio_delay garp_lower_prio_repeat garp_extra_if "
-     "timer_expired_backup vrf linkbeat_use_polling"},
+     "unicast_ttl old_unicast_checksum skip_check_adv_addr promote_secondaries "
+     "debug kernel_rx_buf_size garp_lower_prio_delay garp_lower_prio_repeat garp_extra_if vrf"},
     {Treatment::Note, "has no effect: connections are relayed in user space, IPVS is not used", "",
      "lvs_sync_daemon_interface lvs_sync_daemon_inteface"},
 };

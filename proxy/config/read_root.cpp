@@ -78,14 +78,16 @@ constexpr Keyword<Drafts> kKeywords[] = {
 };
 
 constexpr Unused kUnused[] = {
-    {Treatment::Note, "has no effect in this version: instances are elected independently", "",
+    {Treatment::Warning, "is not applied in this version: each instance is elected for itself", "",
      "vrrp_sync_group"},
+    {Treatment::Warning, "is not applied in this version: it does not change who is active", "",
+     "vrrp_track_process track_file vrrp_track_file bfd_instance interface_up_down_delays "
+     "linkbeat_interfaces linkbeat_use_polling"},
     {Treatment::Error, "is not supported: the group and the services that use it are ignored",
      "write one virtual_server ADDRESS PORT block per service", "virtual_server_group"},
     {Treatment::Note, "has no effect in this version", "",
-     "peer_link vrrp_track_process track_file vrrp_track_file garp_group interface_up_down_delays "
-     "static_track_group track_group linkbeat_interfaces linkbeat_use_polling bfd_instance SSL "
-     "child_wait_time use_pid_dir instance"},
+     "peer_link garp_group static_track_group track_group SSL child_wait_time use_pid_dir "
+     "instance"},
     {Treatment::Warning, "has no effect in this version: static entries are not installed",
      "configure them in the system's network configuration",
      "static_ipaddress static_routes static_rules"},
