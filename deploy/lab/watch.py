@@ -1,5 +1,6 @@
 """Watches the addresses of a namespace through netlink, with monotonic time."""
 
+import os
 import socket
 import struct
 import threading
@@ -65,6 +66,8 @@ class AddressWatcher:
         self._thread.start()
 
     def _read(self):
+        # The moment is taken here, so this thread must not wait for a busy machine.
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
         while not self._closing:
             try:
                 data = self._socket.recv(65536)
