@@ -18,22 +18,6 @@ control::Reply simple_reply(control::ExitCode code, const std::string& message) 
     return {code, message, json::object{{"code", static_cast<int>(code)}, {"message", message}}};
 }
 
-FailoverCommand to_command(const control::FailoverRequest& request) {
-    using From = control::FailoverRequest::Direction;
-    using To = FailoverCommand::Direction;
-    FailoverCommand command;
-    command.instances = request.instances;
-    command.direction = request.direction == From::Here     ? To::Here
-                        : request.direction == From::ToPeer ? To::ToPeer
-                                                            : To::Switch;
-    command.dry_run = request.dry_run;
-    command.force = request.force;
-    command.no_handover = request.no_handover;
-    command.timeout = request.timeout;
-    command.hold_for = request.hold_for;
-    return command;
-}
-
 Fields caller_fields(const control::Caller& caller) {
     return {{"uid", std::to_string(caller.user_id)}, {"pid", std::to_string(caller.process_id)}};
 }
@@ -85,8 +69,7 @@ void ControlBackend::failover(const control::FailoverRequest& request,
                               control::ReplyHandler handler) {
     write_(messages::kFailoverRequested, caller_fields(request.caller));
     election_.failover(
-        to_command(request),
-        on_control_thread([handler = std::move(handler)](const FailoverResult& result) {
+        request, on_control_thread([handler = std::move(handler)](const FailoverResult& result) {
             handler(failover_reply(result));
         }));
 }

@@ -6,6 +6,7 @@
 // advertisement, and takes the addresses back when nobody came.
 #pragma once
 
+#include "proxy/control/backend.hpp"
 #include "vrrp/elector.hpp"
 
 #include <chrono>
@@ -37,30 +38,11 @@ struct InstanceView {
     std::uint64_t connections = 0;
 };
 
-struct FailoverCommand {
-    /// Empty: every instance.
-    std::vector<std::string> instances;
-    enum class Direction : std::uint8_t { Switch, ToPeer, Here };
-    Direction direction = Direction::Switch;
-    bool dry_run = false;
-    bool force = false;
-    /// The operator accepts that connections are reset.
-    bool no_handover = false;
-    /// How long to wait for the peer; never longer than the shortest active down interval, after
-    /// which this node takes over again anyway. nullopt: the longest skew time a peer can have.
-    std::optional<Milliseconds> timeout;
-    /// nullopt: the hold lasts until `resume`.
-    std::optional<Milliseconds> hold_for;
-};
-
-/// Same numbers as tandemctl's exit codes.
-enum class Outcome : std::uint8_t {
-    Done = 0,
-    Usage = 2,
-    Refused = 3,
-    RolledBack = 4,
-    Degraded = 5,
-};
+/// The command as the control protocol has it. Its timeout is never longer than the shortest active
+/// down interval, after which this node takes over again anyway; without one the machine waits for
+/// the longest skew time a peer can have.
+using FailoverCommand = control::FailoverRequest;
+using Outcome = control::ExitCode;
 
 struct Refusal {
     /// Stable: NOT_ACTIVE, IN_PROGRESS, PEER_CONTROL.

@@ -153,7 +153,7 @@ control::Reply failover_reply(const FailoverResult& result) {
     }
     json::array instances(result.instances.begin(), result.instances.end());
     control::Reply reply;
-    reply.code = static_cast<control::ExitCode>(result.outcome);
+    reply.code = result.outcome;
     reply.text = result.message;
     reply.body = json::object{
         {"code", static_cast<int>(result.outcome)},
