@@ -38,8 +38,11 @@ struct Engine::Impl {
           worker_count(configuration.workers != 0
                            ? configuration.workers
                            : std::max(1U, std::thread::hardware_concurrency())),
-          admission(connection_limit(configuration, worker_count), worker_count,
-                    [this](std::size_t worker) { workers[worker]->retry_admission(); }) {
+          admission(
+              connection_limit(configuration, worker_count), worker_count,
+              [this](std::size_t worker) { workers[worker]->retry_admission(); },
+              configuration.max_connections != 0 ? "configured"
+                                                 : default_connection_limit_origin()) {
         for (ServiceConfig& service : configuration.services) {
             services.push_back(std::make_unique<ServiceState>(std::move(service)));
         }

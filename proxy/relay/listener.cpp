@@ -64,7 +64,7 @@ void Listener::run() {
 bool Listener::accept_one() {
     if (!owner_.admit()) {
         paused_ = true;
-        announce_pause("connection limit");
+        announce_pause(owner_.limit_reached());
         return false;
     }
     auto socket = accept_connection(socket_);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace tandem::relay {
@@ -17,6 +18,8 @@ class ListenerOwner {
     /// True: one more connection may be accepted; accepted() or not_accepted() follows. False: the
     /// owner calls Listener::resume() when it is worth asking again.
     virtual bool admit() = 0;
+    /// For people: why admit() said no.
+    [[nodiscard]] virtual std::string limit_reached() const = 0;
     virtual void not_accepted() = 0;
     virtual void accepted(Descriptor socket) = 0;
     virtual void on_paused(std::string_view reason) = 0;

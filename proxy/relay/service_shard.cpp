@@ -102,13 +102,26 @@ void ServiceShard::stop() {
 
 bool ServiceShard::admit() {
     // Refusing needs a descriptor for a moment only, which the reserve has.
-    if (gate_ != Gate::Open || admission_.enter(state_.limit)) {
+    if (gate_ != Gate::Open || enter()) {
         return true;
     }
     waiting_for_admission_ = true;
     admission_.wait(worker_);
     // Once more: a place may have been given back before the wait was known.
-    return admission_.enter(state_.limit);
+    return enter();
+}
+
+bool ServiceShard::enter() {
+    last_entry_ = admission_.enter(state_.limit);
+    return last_entry_ == Admission::Entry::Granted;
+}
+
+std::string ServiceShard::limit_reached() const {
+    if (last_entry_ == Admission::Entry::ServiceFull) {
+        return "connection limit of the service (" + std::to_string(state_.limit.limit()) + ")";
+    }
+    return "process limit " + std::to_string(admission_.process_limit()) + " connections (" +
+           admission_.process_limit_origin() + ")";
 }
 
 void ServiceShard::not_accepted() {

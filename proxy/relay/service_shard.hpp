@@ -73,8 +73,10 @@ class ServiceShard final : public ListenerOwner, public Task {
     };
 
     bool admit() override;
+    bool enter();
     void not_accepted() override;
     void accepted(Descriptor socket) override;
+    [[nodiscard]] std::string limit_reached() const override;
     void on_paused(std::string_view reason) override;
     void on_resumed() override;
     void run() override;
@@ -90,6 +92,8 @@ class ServiceShard final : public ListenerOwner, public Task {
     Gate gate_;
     std::atomic<bool> accepting_;
     bool waiting_for_admission_ = false;
+    /// Which bound the last try met.
+    Admission::Entry last_entry_ = Admission::Entry::Granted;
     TimePoint last_no_upstream_notice_{};
     FlowList flows_;
     /// Flows of a life as active node that is over.
