@@ -42,9 +42,9 @@ class Listener final : public EventHandler, public Task, public Timer {
     void thaw();
     /// Ends a pause.
     void resume();
-    /// Takes at most `most` connections from the kernel's queue and closes them: with a reset, or
-    /// without any packet. @return how many; less than `most`: the queue is empty.
-    std::size_t drain(std::size_t most, bool silently);
+    /// Hands one connection of the kernel's queue to the owner without asking admit(), also while
+    /// frozen. False: the queue is empty.
+    bool accept_next();
 
   private:
     void on_events(std::uint32_t events) override;
