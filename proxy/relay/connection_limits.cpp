@@ -17,16 +17,22 @@ bool ConnectionLimit::enter() {
     return true;
 }
 
-bool Admission::enter(ConnectionLimit& service) {
-    if (!process_.enter()) {
-        return false;
-    }
+// The service's place first: its bound is met without having touched the other one.
+Admission::Entry Admission::enter(ConnectionLimit& service) {
     if (!service.enter()) {
-        process_.leave();
-        wake_waiting();
-        return false;
+        return Entry::ServiceFull;
     }
-    return true;
+    if (process_.enter()) {
+        return Entry::Granted;
+    }
+    service.leave();
+    // Another worker may have been turned away by the place that was held here for a moment. While
+    // the process is full it has lost nothing, and who leaves next wakes it. Else someone has left
+    // already, perhaps too early for it.
+    if (!process_.full()) {
+        wake_waiting();
+    }
+    return Entry::ProcessFull;
 }
 
 void Admission::leave(ConnectionLimit& service) {
@@ -63,6 +69,14 @@ unsigned default_connection_limit(std::size_t reserved) {
     const rlim_t available = descriptors.rlim_cur > reserved ? descriptors.rlim_cur - reserved : 0;
     return static_cast<unsigned>(
         std::clamp<rlim_t>(available / 2, 1, std::numeric_limits<unsigned>::max()));
+}
+
+std::string default_connection_limit_origin() {
+    rlimit descriptors{};
+    if (::getrlimit(RLIMIT_NOFILE, &descriptors) == -1) {
+        return "RLIMIT_NOFILE is unknown";
+    }
+    return "from RLIMIT_NOFILE " + std::to_string(descriptors.rlim_cur);
 }
 
 }  // namespace tandem::relay

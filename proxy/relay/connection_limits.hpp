@@ -3,7 +3,10 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace tandem::relay {
@@ -15,7 +18,9 @@ class ConnectionLimit {
     /// Takes a place; false: all are taken.
     bool enter();
     void leave() { used_.fetch_sub(1); }
+    [[nodiscard]] unsigned limit() const { return limit_; }
     [[nodiscard]] unsigned used() const { return used_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool full() const { return limit_ != 0 && used_.load() >= limit_; }
 
   private:
     const unsigned limit_;
@@ -24,21 +29,28 @@ class ConnectionLimit {
 
 /// The process-wide bound, and the workers that wait for a place under it or under the bound of
 /// a service. A worker that found no place calls wait() and then tries once more: a place given
-/// back after that second try wakes it.
+/// back after that second try wakes it. A try that fails wakes nobody: workers that wait at a bound
+/// must not keep each other busy.
 class Admission {
   public:
     /// @param wake called by leave() from any thread with the index of a worker that waits.
-    Admission(unsigned limit, std::size_t workers, std::function<void(std::size_t)> wake)
-        : process_(limit), waiting_(workers), wake_(std::move(wake)) {}
+    /// @param origin for people: where the limit comes from.
+    Admission(unsigned limit, std::size_t workers, std::function<void(std::size_t)> wake,
+              std::string origin = "configured")
+        : process_(limit), origin_(std::move(origin)), waiting_(workers), wake_(std::move(wake)) {}
 
-    bool enter(ConnectionLimit& service);
+    enum class Entry : std::uint8_t { Granted, ServiceFull, ProcessFull };
+    [[nodiscard]] Entry enter(ConnectionLimit& service);
     void leave(ConnectionLimit& service);
     void wait(std::size_t worker);
+    [[nodiscard]] unsigned process_limit() const { return process_.limit(); }
+    [[nodiscard]] const std::string& process_limit_origin() const { return origin_; }
 
   private:
     void wake_waiting();
 
     ConnectionLimit process_;
+    const std::string origin_;
     std::atomic<unsigned> waiting_count_{0};
     std::vector<std::atomic<bool>> waiting_;
     std::function<void(std::size_t)> wake_;
@@ -47,5 +59,7 @@ class Admission {
 /// The process-wide bound for EngineConfig::max_connections zero: two descriptors for each
 /// connection fit under RLIMIT_NOFILE after `reserved` others. At least one.
 unsigned default_connection_limit(std::size_t reserved);
+/// Where that comes from, for people: "from RLIMIT_NOFILE 1024".
+std::string default_connection_limit_origin();
 
 }  // namespace tandem::relay

@@ -38,8 +38,11 @@ struct Engine::Impl {
           worker_count(configuration.workers != 0
                            ? configuration.workers
                            : std::max(1U, std::thread::hardware_concurrency())),
-          admission(connection_limit(configuration, worker_count), worker_count,
-                    [this](std::size_t worker) { workers[worker]->retry_admission(); }) {
+          admission(
+              connection_limit(configuration, worker_count), worker_count,
+              [this](std::size_t worker) { workers[worker]->retry_admission(); },
+              configuration.max_connections != 0 ? "configured"
+                                                 : default_connection_limit_origin()) {
         for (ServiceConfig& service : configuration.services) {
             services.push_back(std::make_unique<ServiceState>(std::move(service)));
         }
@@ -53,6 +56,11 @@ struct Engine::Impl {
                                         workers * (kReservedPerWorker + config.services.size()));
     }
 
+    template <class Function>
+    void for_instance(const std::string& instance, Function function) const;
+    /// Of one counter over the instance's services and all workers: no lock, no allocation.
+    [[nodiscard]] std::uint64_t sum(const std::string& instance,
+                                    Counter ShardCounters::*counter) const;
     /// Every listener of one service, one per worker.
     error_code open(ServiceState& service);
 
@@ -121,13 +129,24 @@ std::vector<std::string> Engine::start() {
     return errors;
 }
 
+template <class Function>
+void Engine::Impl::for_instance(const std::string& instance, Function function) const {
+    for (const auto& service : services) {
+        if (service->config.instance == instance) {
+            function(*service);
+        }
+    }
+}
+
 void Engine::activate(const std::string& instance) {
+    impl_->for_instance(instance, [](ServiceState& service) { service.open_gate(); });
     for (const auto& worker : impl_->workers) {
         worker->activate(instance);
     }
 }
 
 void Engine::deactivate(const std::string& instance, std::function<void(std::uint64_t)> done) {
+    impl_->for_instance(instance, [](ServiceState& service) { service.close_gate(); });
     struct Progress {
         std::atomic<std::size_t> left;
         std::atomic<std::uint64_t> flows_reset;
@@ -146,7 +165,38 @@ void Engine::deactivate(const std::string& instance, std::function<void(std::uin
     }
 }
 
+void Engine::silence(const std::string& instance) {
+    impl_->for_instance(instance, [](ServiceState& service) {
+        if (!service.is_open()) {
+            ++service.silence_orders;
+        }
+    });
+}
+
+std::uint64_t Engine::Impl::sum(const std::string& instance,
+                                Counter ShardCounters::*counter) const {
+    std::uint64_t result = 0;
+    for (std::size_t index = 0; index < services.size(); ++index) {
+        if (services[index]->config.instance != instance) {
+            continue;
+        }
+        for (const auto& worker : workers) {
+            result += (std::as_const(*worker).shard(index).counters().*counter).get();
+        }
+    }
+    return result;
+}
+
+std::uint64_t Engine::connections_reset(const std::string& instance) const {
+    return impl_->sum(instance, &ShardCounters::reset_by_demotion);
+}
+
+std::uint64_t Engine::active_connections(const std::string& instance) const {
+    return impl_->sum(instance, &ShardCounters::active);
+}
+
 void Engine::purge(const std::string& instance) {
+    silence(instance);
     for (const auto& worker : impl_->workers) {
         worker->purge(instance);
     }
@@ -205,7 +255,7 @@ std::vector<ServiceStatus> Engine::status() const {
         ServiceStatus status;
         status.name = state.config.name;
         status.instance = state.config.instance;
-        status.accepting = !impl_->workers.empty();
+        status.accepting = !impl_->workers.empty() && state.is_open();
         for (std::size_t position = 0; position < state.config.upstreams.size(); ++position) {
             UpstreamStatus upstream;
             upstream.name = state.config.upstreams[position].name;
@@ -216,7 +266,6 @@ std::vector<ServiceStatus> Engine::status() const {
         }
         for (const auto& worker : impl_->workers) {
             const ServiceShard& shard = worker->shard(index);
-            status.accepting = status.accepting && shard.accepting();
             add(status.counters, shard.counters());
             for (std::size_t position = 0; position < status.upstreams.size(); ++position) {
                 const UpstreamCounters& counters = shard.upstream_counters(position);

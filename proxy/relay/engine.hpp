@@ -38,15 +38,30 @@ class Engine {
     /// nothing was started and the engine can only be destroyed.
     std::vector<std::string> start();
 
-    /// Services of this instance accept and connect from now on.
+    // The orders for one instance come from one thread, or are ordered otherwise.
+
+    /// Services of this instance accept and connect from now on: no connection that is accepted
+    /// after this has returned is refused, however busy the workers are.
     void activate(const std::string& instance);
-    /// Services of this instance stop accepting; every flow of theirs is reset, connects in
-    /// progress are given up. `done(flows_reset)` runs on some worker thread when no socket that
-    /// uses the instance's addresses is left, but for connections the kernel goes on queueing
-    /// until the address is removed: purge() afterwards empties those queues silently.
+    /// Services of this instance stop accepting before this returns; every flow of theirs is reset,
+    /// connects in progress are given up. `done(flows_reset)` runs on some worker thread when no
+    /// socket that uses the instance's addresses is left, but for connections the kernel goes on
+    /// queueing until the address is removed: purge() afterwards empties those queues silently.
     void deactivate(const std::string& instance, std::function<void(std::uint64_t)> done);
-    /// After the address is gone: close what the kernel queued meanwhile, without a packet.
+    /// From now on a deactivated instance's connections are closed without any packet (needs
+    /// CAP_NET_ADMIN), also by a deactivate() that is not done. For callers that remove the address
+    /// without waiting for done: before they do. An activation ends it.
+    void silence(const std::string& instance);
+    /// After the address is gone: close what the kernel queued meanwhile and what deactivate() has
+    /// not reset yet, without a packet; `done` of that deactivate() still runs. Does nothing while
+    /// active.
     void purge(const std::string& instance);
+
+    /// Connections of the instance that are open now. Relaxed atomics only: no lock, no allocation.
+    [[nodiscard]] std::uint64_t active_connections(const std::string& instance) const;
+    /// Connections of the instance that deactivations have ended since the start, the running one
+    /// included. As cheap.
+    [[nodiscard]] std::uint64_t connections_reset(const std::string& instance) const;
 
     /// Result of health checking. Thread-safe; reaches the workers asynchronously.
     void set_upstream_up(const std::string& service, const std::string& upstream, bool up);

@@ -42,8 +42,8 @@ void Flow::start() {
     connect_next();
 }
 
-void Flow::reset_by_demotion() {
-    end(End::Demoted);
+void Flow::end_by_demotion(bool silently) {
+    end(silently ? End::DemotedSilently : End::Demoted);
 }
 
 error_code Flow::watch(Peer& peer) {
@@ -349,7 +349,9 @@ void Flow::end(End reason) {
     phase_ = Phase::Ended;
     Timer::unlink();
     Task::unlink();
-    close_sockets(reason == End::Finished);
+    close_sockets(reason == End::Finished          ? Closing::Orderly
+                  : reason == End::DemotedSilently ? Closing::Silent
+                                                   : Closing::Reset);
     for (Peer& peer : peers_) {
         peer.half.abandon();
         give_back_buffer(peer);
@@ -358,13 +360,15 @@ void Flow::end(End reason) {
     shard_.flow_ended(*this);
 }
 
-void Flow::close_sockets(bool orderly) {
+void Flow::close_sockets(Closing how) {
     for (Peer& peer : peers_) {
         if (!peer.socket.is_open()) {
             continue;
         }
         shard_.reactor().forget(peer.token);
-        if (orderly || peer.half.was_reset()) {
+        if (how == Closing::Silent) {
+            close_silently(peer.socket);
+        } else if (how == Closing::Orderly || peer.half.was_reset()) {
             peer.socket.close();
         } else {
             close_with_reset(peer.socket);
@@ -385,6 +389,7 @@ void Flow::count_end(End reason) {
             counters.reset_by_upstream.add();
             break;
         case End::Demoted:
+        case End::DemotedSilently:
             counters.reset_by_demotion.add();
             break;
         case End::TimedOut:

@@ -40,7 +40,8 @@ class Flow final : public Task, public Timer, public FlowHook {
 
     /// May end the flow at once.
     void start();
-    void reset_by_demotion();
+    /// @param silently without any packet: the address is gone.
+    void end_by_demotion(bool silently);
 
   private:
     enum class Phase : std::uint8_t { Connecting, Relaying, Ended };
@@ -49,6 +50,7 @@ class Flow final : public Task, public Timer, public FlowHook {
         ResetByClient,
         ResetByUpstream,
         Demoted,
+        DemotedSilently,
         TimedOut,
         NoUpstream,
         LocalError,
@@ -94,7 +96,8 @@ class Flow final : public Task, public Timer, public FlowHook {
 
     error_code watch(Peer& peer);
     void end(End reason);
-    void close_sockets(bool orderly);
+    enum class Closing : std::uint8_t { Orderly, Reset, Silent };
+    void close_sockets(Closing how);
     void count_end(End reason);
 
     ServiceShard& shard_;

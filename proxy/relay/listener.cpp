@@ -64,7 +64,7 @@ void Listener::run() {
 bool Listener::accept_one() {
     if (!owner_.admit()) {
         paused_ = true;
-        announce_pause("connection limit");
+        announce_pause(owner_.limit_reached());
         return false;
     }
     auto socket = accept_connection(socket_);
@@ -100,24 +100,16 @@ bool Listener::accept_failed(const error_code& error) {
     }
 }
 
-std::size_t Listener::drain(std::size_t most, bool silently) {
-    std::size_t count = 0;
-    while (count < most) {
-        auto socket = accept_connection(socket_);
-        if (!socket.has_value()) {
-            if (socket.error().value() == ECONNABORTED) {
-                continue;
-            }
-            break;
-        }
-        ++count;
-        if (silently) {
-            close_silently(*socket);
-        } else {
-            close_with_reset(*socket);
-        }
+bool Listener::accept_next() {
+    auto socket = accept_connection(socket_);
+    while (!socket.has_value() && socket.error().value() == ECONNABORTED) {
+        socket = accept_connection(socket_);
     }
-    return count;
+    if (!socket.has_value()) {
+        return false;
+    }
+    owner_.accepted(std::move(*socket));
+    return true;
 }
 
 void Listener::announce_pause(std::string_view reason) {

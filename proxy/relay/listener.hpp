@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace tandem::relay {
@@ -17,6 +18,8 @@ class ListenerOwner {
     /// True: one more connection may be accepted; accepted() or not_accepted() follows. False: the
     /// owner calls Listener::resume() when it is worth asking again.
     virtual bool admit() = 0;
+    /// For people: why admit() said no.
+    [[nodiscard]] virtual std::string limit_reached() const = 0;
     virtual void not_accepted() = 0;
     virtual void accepted(Descriptor socket) = 0;
     virtual void on_paused(std::string_view reason) = 0;
@@ -39,9 +42,9 @@ class Listener final : public EventHandler, public Task, public Timer {
     void thaw();
     /// Ends a pause.
     void resume();
-    /// Takes at most `most` connections from the kernel's queue and closes them: with a reset, or
-    /// without any packet. @return how many; less than `most`: the queue is empty.
-    std::size_t drain(std::size_t most, bool silently);
+    /// Hands one connection of the kernel's queue to the owner without asking admit(), also while
+    /// frozen. False: the queue is empty.
+    bool accept_next();
 
   private:
     void on_events(std::uint32_t events) override;

@@ -5,8 +5,10 @@
 namespace tandem::relay {
 
 namespace {
-/// Flows or queued connections closed in one turn: about a millisecond.
-constexpr std::size_t kDrainBatch = 128;
+/// Nothing matters more than a demotion: a turn of it may be long, but others get theirs.
+constexpr std::chrono::milliseconds kDrainTurn{20};
+/// Flows or queued connections closed between two looks at the clock.
+constexpr std::size_t kDrainBatch = 16;
 /// The kernel's queue holds no more than the backlog; a flood must not keep a demotion going.
 constexpr std::size_t kDrainQueueMost = 8192;
 constexpr std::chrono::seconds kNoUpstreamNoticeInterval{1};
@@ -21,52 +23,69 @@ ServiceShard::ServiceShard(Reactor& reactor, std::size_t worker, ServiceState& s
       observer_(observer),
       listener_(reactor, std::move(socket), *this),
       balancer_(state.config.algorithm, state.config.upstreams),
-      gate_(state.config.instance.empty() ? Gate::Open : Gate::Closed),
-      accepting_(gate_ == Gate::Open),
+      life_(state.life.load()),
       upstream_counters_(state.config.upstreams.size()) {}
 
 ServiceShard::~ServiceShard() = default;
 
 void ServiceShard::activate() {
-    gate_ = Gate::Open;
-    accepting_.store(true, std::memory_order_relaxed);
-    listener_.thaw();
+    // In this order: silence that was ordered before the gate was seen open is void.
+    const std::uint64_t silence = state_.silence_orders.load();
+    // Else a deactivation is on its way here already.
+    if (state_.is_open()) {
+        silence_carried_out_ = silence;
+        frozen_ = false;
+        listener_.thaw();
+    }
 }
 
 void ServiceShard::deactivate(std::function<void(std::uint64_t)> done) {
-    gate_ = Gate::Frozen;
-    accepting_.store(false, std::memory_order_relaxed);
-    listener_.freeze();
-    doomed_.splice(doomed_.end(), flows_);
+    doom_before(state_.life.load());
+    // Else the next activation is on its way here already, and its clients are welcome.
+    if (!state_.is_open()) {
+        frozen_ = true;
+        listener_.freeze();
+    }
     drains_.push_back({.done = std::move(done)});
     reactor_.requeue(*this);
+}
+
+void ServiceShard::doom_before(std::uint64_t life) {
+    if (life_ < life) {
+        life_ = life;
+        doomed_.splice(doomed_.end(), flows_);
+    }
 }
 
 void ServiceShard::run() {
     if (drains_.empty()) {
         return;
     }
-    std::size_t count = 0;
-    while (!doomed_.empty() && count < kDrainBatch) {
-        doomed_.front().reset_by_demotion();
-        ++count;
-    }
-    drains_.front().flows_reset += count;
-    if (count == kDrainBatch) {
-        reactor_.requeue(*this);
-        return;
+    const TimePoint end = Clock::now() + kDrainTurn;
+    Drain& drain = drains_.front();
+    for (std::size_t count = 1; !doomed_.empty(); ++count) {
+        end_doomed();
+        if (count % kDrainBatch == 0 && Clock::now() >= end) {
+            reactor_.requeue(*this);
+            return;
+        }
     }
     // An activate() meanwhile has made the queue's connections welcome again.
-    if (gate_ == Gate::Frozen && drains_.front().queue_emptied < kDrainQueueMost) {
-        const std::size_t refused = listener_.drain(kDrainBatch, false);
-        counters_.refused_inactive.add(refused);
-        drains_.front().queue_emptied += refused;
-        if (refused == kDrainBatch) {
+    while (frozen_ && !state_.is_open() && drain.queue_emptied < kDrainQueueMost &&
+           listener_.accept_next()) {
+        if (++drain.queue_emptied % kDrainBatch == 0 && Clock::now() >= end) {
             reactor_.requeue(*this);
             return;
         }
     }
     finish_drain();
+}
+
+void ServiceShard::end_doomed() {
+    doomed_.front().end_by_demotion(silent());
+    if (!drains_.empty()) {
+        ++drains_.front().flows_reset;
+    }
 }
 
 void ServiceShard::finish_drain() {
@@ -77,24 +96,28 @@ void ServiceShard::finish_drain() {
     }
 }
 
-void ServiceShard::purge() {
-    if (gate_ == Gate::Open) {
+void ServiceShard::purge(std::uint64_t silence) {
+    if (state_.is_open()) {
         return;
     }
-    counters_.refused_inactive.add(listener_.drain(kDrainQueueMost, true));
-    gate_ = Gate::Closed;
+    doom_before(state_.life.load());
+    while (!doomed_.empty()) {
+        end_doomed();
+    }
+    for (std::size_t count = 0;
+         !state_.is_open() && count < kDrainQueueMost && listener_.accept_next(); ++count) {
+    }
+    silence_carried_out_ = silence;
+    frozen_ = false;
     listener_.thaw();
 }
 
 void ServiceShard::stop() {
-    gate_ = Gate::Frozen;
+    frozen_ = true;
     listener_.freeze();
     doomed_.splice(doomed_.end(), flows_);
     while (!doomed_.empty()) {
-        doomed_.front().reset_by_demotion();
-        if (!drains_.empty()) {
-            ++drains_.front().flows_reset;
-        }
+        end_doomed();
     }
     Task::unlink();
     finish_drain();
@@ -102,32 +125,67 @@ void ServiceShard::stop() {
 
 bool ServiceShard::admit() {
     // Refusing needs a descriptor for a moment only, which the reserve has.
-    if (gate_ != Gate::Open || admission_.enter(state_.limit)) {
+    if (!state_.is_open()) {
+        return true;
+    }
+    admitted_ = enter();
+    if (admitted_) {
         return true;
     }
     waiting_for_admission_ = true;
     admission_.wait(worker_);
     // Once more: a place may have been given back before the wait was known.
-    return admission_.enter(state_.limit);
+    admitted_ = enter();
+    return admitted_;
+}
+
+bool ServiceShard::enter() {
+    last_entry_ = admission_.enter(state_.limit);
+    return last_entry_ == Admission::Entry::Granted;
+}
+
+std::string ServiceShard::limit_reached() const {
+    if (last_entry_ == Admission::Entry::ServiceFull) {
+        return "connection limit of the service (" + std::to_string(state_.limit.limit()) + ")";
+    }
+    return "process limit " + std::to_string(admission_.process_limit()) + " connections (" +
+           admission_.process_limit_origin() + ")";
 }
 
 void ServiceShard::not_accepted() {
-    if (gate_ == Gate::Open) {
+    if (std::exchange(admitted_, false)) {
         admission_.leave(state_.limit);
     }
 }
 
 void ServiceShard::accepted(Descriptor socket) {
-    if (gate_ != Gate::Open) {
-        close_with_reset(socket);
-        counters_.refused_inactive.add();
+    // The gate may have moved since admit(), and counts as it is now.
+    const std::uint64_t life = state_.life.load();
+    if ((life & 1U) == 0) {
+        not_accepted();
+        refuse(std::move(socket));
         return;
     }
+    if (!std::exchange(admitted_, false) && !enter()) {
+        refuse(std::move(socket));
+        return;
+    }
+    // The order to deactivate the life before may still be on its way here.
+    doom_before(life);
     counters_.accepted.add();
     counters_.active.add();
     auto* flow = std::make_unique<Flow>(*this, std::move(socket)).release();
     flows_.push_back(*flow);
     flow->start();
+}
+
+void ServiceShard::refuse(Descriptor socket) {
+    if (silent()) {
+        close_silently(socket);
+    } else {
+        close_with_reset(socket);
+    }
+    counters_.refused_inactive.add();
 }
 
 void ServiceShard::retry_admission() {

@@ -20,7 +20,7 @@
 
 namespace tandem::relay {
 
-/// Lives on its reactor's thread, except counters and accepting(), which any thread may read.
+/// Lives on its reactor's thread, except counters, which any thread may read.
 class ServiceShard final : public ListenerOwner, public Task {
   public:
     ServiceShard(Reactor& reactor, std::size_t worker, ServiceState& state, Admission& admission,
@@ -28,18 +28,20 @@ class ServiceShard final : public ListenerOwner, public Task {
     ~ServiceShard() override;
 
     error_code start() { return listener_.start(); }
+    // The gate itself is in ServiceState and has been set before these orders come.
     void activate();
-    /// Closes the gate, resets every flow in bounded turns, then empties the kernel's queue.
+    /// Resets every flow of earlier lives in bounded turns, then empties the kernel's queue.
     /// `done(flows_reset)` runs when nothing is left; the queue is then left alone until purge().
     void deactivate(std::function<void(std::uint64_t)> done);
-    void purge();
+    /// Closes what is left silently. @param silence the order of silence that this carries out.
+    void purge(std::uint64_t silence);
     void set_upstream_up(std::size_t upstream, bool up) { balancer_.set_up(upstream, up); }
     /// A place under a connection limit may have become free.
     void retry_admission();
     /// Resets everything now, for the end of the engine.
     void stop();
 
-    [[nodiscard]] bool accepting() const { return accepting_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t silence_orders() const { return state_.silence_orders.load(); }
     [[nodiscard]] const ShardCounters& counters() const { return counters_; }
     [[nodiscard]] const UpstreamCounters& upstream_counters(std::size_t upstream) const {
         return upstream_counters_[upstream];
@@ -61,9 +63,6 @@ class ServiceShard final : public ListenerOwner, public Task {
     void flow_ended(Flow& flow);
 
   private:
-    /// Closed: what is accepted is reset at once (I3). Frozen: nothing is accepted, because the
-    /// address is about to go or is gone and not even a reset may leave.
-    enum class Gate : std::uint8_t { Closed, Open, Frozen };
     using FlowList = boost::intrusive::list<Flow, boost::intrusive::base_hook<FlowHook>,
                                             boost::intrusive::constant_time_size<false>>;
     struct Drain {
@@ -72,9 +71,19 @@ class ServiceShard final : public ListenerOwner, public Task {
         std::size_t queue_emptied = 0;
     };
 
+    [[nodiscard]] bool silent() const {
+        return state_.silence_orders.load() != silence_carried_out_;
+    }
+    /// Flows of lives before `life` are to be reset.
+    void doom_before(std::uint64_t life);
+    void end_doomed();
+    void refuse(Descriptor socket);
+
     bool admit() override;
+    bool enter();
     void not_accepted() override;
     void accepted(Descriptor socket) override;
+    [[nodiscard]] std::string limit_reached() const override;
     void on_paused(std::string_view reason) override;
     void on_resumed() override;
     void run() override;
@@ -87,9 +96,16 @@ class ServiceShard final : public ListenerOwner, public Task {
     EngineObserver& observer_;
     Listener listener_;
     Balancer balancer_;
-    Gate gate_;
-    std::atomic<bool> accepting_;
+    /// Life of the flows in flows_.
+    std::uint64_t life_;
+    /// Nothing is accepted: the address is about to go or is gone, not even a reset may leave.
+    bool frozen_ = false;
+    /// A place was taken for the connection that is being accepted.
+    bool admitted_ = false;
+    std::uint64_t silence_carried_out_ = 0;
     bool waiting_for_admission_ = false;
+    /// Which bound the last try met.
+    Admission::Entry last_entry_ = Admission::Entry::Granted;
     TimePoint last_no_upstream_notice_{};
     FlowList flows_;
     /// Flows of a life as active node that is over.

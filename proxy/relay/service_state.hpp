@@ -58,6 +58,7 @@ class ServiceState {
     explicit ServiceState(ServiceConfig service)
         : config(std::move(service)),
           limit(config.max_connections),
+          life(config.instance.empty() ? 1 : 0),
           upstream_up(config.upstreams.size()),
           last_errors_(config.upstreams.size()) {
         for (std::size_t index = 0; index < config.upstreams.size(); ++index) {
@@ -69,6 +70,21 @@ class ServiceState {
     /// Constant after start() has replaced port zero by the one the kernel chose.
     ServiceConfig config;
     ConnectionLimit limit;
+
+    /// The gate: odd while open, one more at every activation and every deactivation. Set by the
+    /// caller of the engine, so that it holds when the call returns however busy the workers are.
+    std::atomic<std::uint64_t> life;
+    [[nodiscard]] bool is_open() const { return (life.load() & 1U) != 0; }
+    void open_gate() { life.fetch_or(1U); }
+    void close_gate() {
+        std::uint64_t now = life.load();
+        while ((now & 1U) != 0 && !life.compare_exchange_weak(now, now + 1)) {
+        }
+    }
+    /// Orders to let no packet leave any more; a worker that has not carried out the last one
+    /// closes silently what it would reset.
+    std::atomic<std::uint64_t> silence_orders{0};
+
     /// For status() only; every worker's balancer has its own.
     std::vector<std::atomic<bool>> upstream_up;
 

@@ -70,8 +70,9 @@ void Worker::deactivate(const std::string& instance, std::function<void(std::uin
 }
 
 void Worker::purge(const std::string& instance) {
-    reactor_.post(
-        [this, instance] { for_instance(instance, [](ServiceShard& shard) { shard.purge(); }); });
+    for_instance(instance, [this](ServiceShard& shard) {
+        reactor_.post([&shard, silence = shard.silence_orders()] { shard.purge(silence); });
+    });
 }
 
 void Worker::set_upstream_up(std::size_t service, std::size_t upstream, bool up) {

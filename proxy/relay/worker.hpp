@@ -29,6 +29,7 @@ class Worker {
     /// Resets every flow and joins the thread.
     void stop();
 
+    // For every service of the instance, whose gate has been set.
     void activate(const std::string& instance);
     /// `done(flows_reset)` runs on the worker's thread.
     void deactivate(const std::string& instance, std::function<void(std::uint64_t)> done);
@@ -40,7 +41,6 @@ class Worker {
     [[nodiscard]] const ServiceShard& shard(std::size_t service) const { return *shards_[service]; }
 
   private:
-    /// Runs on the worker's thread.
     template <class Function>
     void for_instance(const std::string& instance, Function function);
 

@@ -18,19 +18,6 @@
 namespace tandem::relay::test {
 namespace {
 
-/// Runs the test body in a process of its own: limits and namespaces end with it.
-void in_child(const std::function<void()>& body) {
-    const pid_t child = ::fork();
-    ASSERT_NE(child, -1);
-    if (child == 0) {
-        body();
-        ::_exit(testing::Test::HasFailure() ? 1 : 0);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "child failed, see above";
-}
-
 TEST(Accept, AnotherListenerOnTheSameAddressIsAnError) {
     Upstream other;
     auto service = Relay::service_to({other.endpoint()});
@@ -126,11 +113,61 @@ TEST(Accept, LimitHoldsTheNextBackUntilAPlaceIsFree) {
     Stream second = relay.connect();
     EXPECT_FALSE(upstream.accept(std::chrono::milliseconds{50}).is_open());
     EXPECT_EQ(relay.counters().accepted, 1U);
-    EXPECT_EQ(relay.notices(), std::vector<std::string>{"paused service: connection limit"});
+    EXPECT_EQ(relay.notices(),
+              std::vector<std::string>{"paused service: connection limit of the service (1)"});
     first.reset();
     EXPECT_TRUE(upstream.accept().is_open());
     EXPECT_EQ(relay.counters().accepted, 2U);
 }
+
+std::chrono::microseconds cpu_time() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return std::chrono::seconds{usage.ru_utime.tv_sec + usage.ru_stime.tv_sec} +
+           std::chrono::microseconds{usage.ru_utime.tv_usec + usage.ru_stime.tv_usec};
+}
+
+struct FullCase {
+    bool process_wide;
+    unsigned workers;
+    unsigned queued;
+};
+
+class AtTheLimit : public testing::TestWithParam<FullCase> {};
+
+TEST_P(AtTheLimit, T30_NothingSpins) {
+    const FullCase full = GetParam();
+    constexpr unsigned kLimit = 4;
+    Upstream upstream;
+    auto service = Relay::service_to({upstream.endpoint()});
+    service.max_connections = full.process_wide ? 0 : kLimit;
+    Relay relay{service, full.workers, full.process_wide ? kLimit : 1000};
+    std::vector<Stream> clients;
+    for (unsigned count = 0; count < kLimit + full.queued; ++count) {
+        clients.push_back(relay.connect());
+        ASSERT_TRUE(clients.back().is_open());
+    }
+    ASSERT_TRUE(eventually([&] { return relay.status().upstreams[0].connected == kLimit; }));
+    const auto before = cpu_time();
+    std::this_thread::sleep_for(std::chrono::milliseconds{300});
+    EXPECT_LT(cpu_time() - before, std::chrono::milliseconds{30});
+    // And nobody was forgotten.
+    for (unsigned count = 0; count < kLimit; ++count) {
+        clients[count].reset();
+    }
+    EXPECT_TRUE(eventually([&] { return relay.counters().accepted == kLimit + full.queued; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Limits, AtTheLimit,
+                         testing::Values(FullCase{false, 1, 0}, FullCase{false, 1, 3},
+                                         FullCase{false, 2, 0}, FullCase{false, 2, 4},
+                                         FullCase{true, 1, 0}, FullCase{true, 1, 3},
+                                         FullCase{true, 2, 0}, FullCase{true, 2, 4}),
+                         [](const auto& test) {
+                             return std::string{test.param.process_wide ? "Process" : "Service"} +
+                                    "Limit" + std::to_string(test.param.workers) + "Workers" +
+                                    std::to_string(test.param.queued) + "Queued";
+                         });
 
 void run_out_of_descriptors() {
     Upstream upstream;
@@ -196,6 +233,42 @@ TEST(Accept, T35_DefaultLimitComesFromTheDescriptorLimit) {
             ASSERT_TRUE(clients.back().is_open());
         }
         EXPECT_TRUE(eventually([&] { return relay.counters().active == 30; }));
+    });
+}
+
+TEST(Accept, APauseNamesTheProcessLimitAndItsOrigin) {
+    Upstream upstream;
+    Relay configured{Relay::service_to({upstream.endpoint()}), 1, 1};
+    const std::vector<Stream> streams = [&] {
+        std::vector<Stream> result;
+        result.push_back(configured.connect());
+        result.push_back(configured.connect());
+        return result;
+    }();
+    std::vector<std::string> notices;
+    EXPECT_TRUE(eventually([&] {
+        notices = configured.notices();
+        return !notices.empty();
+    }));
+    EXPECT_EQ(notices,
+              std::vector<std::string>{"paused service: process limit 1 connections (configured)"});
+    in_child([] {
+        const rlimit limit{.rlim_cur = 74, .rlim_max = 74};
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+        Upstream child_upstream;
+        // (74 - 64 - (5 + 1)) / 2 = 2 connections.
+        Relay relay{Relay::service_to({child_upstream.endpoint()}), 1, 0};
+        const Stream first = relay.connect();
+        const Stream second = relay.connect();
+        const Stream third = relay.connect();
+        std::vector<std::string> child_notices;
+        EXPECT_TRUE(eventually([&] {
+            child_notices = relay.notices();
+            return !child_notices.empty();
+        }));
+        EXPECT_EQ(child_notices,
+                  std::vector<std::string>{
+                      "paused service: process limit 2 connections (from RLIMIT_NOFILE 74)"});
     });
 }
 

@@ -148,49 +148,6 @@ TEST(Gate, T34_ManyFlowsAreResetWithoutRecursionOrLoss) {
     EXPECT_EQ(relay.deactivate("VI_1"), kFlows);
 }
 
-/// Packets of this network namespace, as seen by the driver.
-class Capture {
-  public:
-    Capture()
-        : socket_(
-              ::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL))) {
-        EXPECT_TRUE(socket_.is_open());
-    }
-    /// Outgoing packets whose source is `address`, since the last call.
-    std::size_t sent_from(const IpAddress& address) {
-        std::size_t count = 0;
-        std::array<unsigned char, 2048> packet{};
-        while (true) {
-            sockaddr_ll from{};
-            socklen_t size = sizeof from;
-            const ssize_t got = ::recvfrom(socket_.get(), packet.data(), packet.size(), 0,
-                                           reinterpret_cast<sockaddr*>(&from), &size);
-            if (got < 20) {
-                return count;
-            }
-            if (from.sll_pkttype != PACKET_OUTGOING) {
-                continue;
-            }
-            count += source_is(packet, address) ? 1U : 0U;
-        }
-    }
-
-  private:
-    static bool source_is(const std::array<unsigned char, 2048>& packet, const IpAddress& address) {
-        if (address.is_v4()) {
-            const auto bytes = address.to_v4().to_bytes();
-            return packet[0] >> 4U == 4 && std::equal(bytes.begin(), bytes.end(), &packet[12]);
-        }
-        const auto bytes = address.to_v6().to_bytes();
-        return packet[0] >> 4U == 6 && std::equal(bytes.begin(), bytes.end(), &packet[8]);
-    }
-    Descriptor socket_;
-};
-
-void run(const std::string& command) {
-    EXPECT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(cert-env33-c): fixed text
-}
-
 /// In a network namespace of its own. The clients' address stays when the virtual address goes:
 /// a reset would find its way.
 void purge_is_silent(const std::string& vip, const std::string& own) {
@@ -214,18 +171,6 @@ void purge_is_silent(const std::string& vip, const std::string& own) {
     EXPECT_TRUE(eventually([&] { return relay.counters().refused_inactive == 5; }));
     std::this_thread::sleep_for(std::chrono::milliseconds{50});
     EXPECT_EQ(capture.sent_from(address), 0U);
-}
-
-void in_child(const std::function<void()>& body) {
-    const pid_t child = ::fork();
-    ASSERT_NE(child, -1);
-    if (child == 0) {
-        body();
-        ::_exit(testing::Test::HasFailure() ? 1 : 0);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "child failed, see above";
 }
 
 TEST(GateNamespace, T42_PurgeSendsNothingFromTheVirtualIpv4Address) {

@@ -1,18 +1,25 @@
 #include "tests/unit/relay/support.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <condition_variable>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace tandem::relay::test {
 
@@ -204,6 +211,81 @@ std::optional<std::uint64_t> Relay::deactivate(const std::string& instance) {
     std::unique_lock lock{result->mutex};
     result->changed.wait_for(lock, kPatience, [&result] { return result->count.has_value(); });
     return result->count;
+}
+
+void BlockingObserver::on_no_upstream(std::string_view service, std::string_view /*error*/) {
+    std::unique_lock lock{mutex_};
+    const std::string name{service};
+    held_.push_back(name);
+    changed_.notify_all();
+    changed_.wait(lock, [&] {
+        return open_ || std::find(released_.begin(), released_.end(), name) != released_.end();
+    });
+}
+
+bool BlockingObserver::wait_for(const std::string& service) {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_for(lock, kPatience, [&] {
+        return std::find(held_.begin(), held_.end(), service) != held_.end();
+    });
+}
+
+void BlockingObserver::release(const std::string& service) {
+    const std::lock_guard lock{mutex_};
+    open_ = open_ || service.empty();
+    released_.push_back(service);
+    changed_.notify_all();
+}
+
+void in_child(const std::function<void()>& body) {
+    const pid_t child = ::fork();
+    ASSERT_NE(child, -1);
+    if (child == 0) {
+        body();
+        ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "child failed, see above";
+}
+
+void run(const std::string& command) {
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(cert-env33-c): fixed text
+}
+
+namespace {
+
+bool source_is(const std::array<unsigned char, 2048>& packet, const IpAddress& address) {
+    if (address.is_v4()) {
+        const auto bytes = address.to_v4().to_bytes();
+        return packet[0] >> 4U == 4 && std::equal(bytes.begin(), bytes.end(), &packet[12]);
+    }
+    const auto bytes = address.to_v6().to_bytes();
+    return packet[0] >> 4U == 6 && std::equal(bytes.begin(), bytes.end(), &packet[8]);
+}
+
+}  // namespace
+
+Capture::Capture()
+    : socket_(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL))) {
+    EXPECT_TRUE(socket_.is_open());
+}
+
+std::size_t Capture::sent_from(const IpAddress& address) {
+    std::size_t count = 0;
+    std::array<unsigned char, 2048> packet{};
+    while (true) {
+        sockaddr_ll from{};
+        socklen_t size = sizeof from;
+        const ssize_t got = ::recvfrom(socket_.get(), packet.data(), packet.size(), 0,
+                                       reinterpret_cast<sockaddr*>(&from), &size);
+        if (got < 20) {
+            return count;
+        }
+        if (from.sll_pkttype == PACKET_OUTGOING && source_is(packet, address)) {
+            ++count;
+        }
+    }
 }
 
 std::string pattern(std::size_t size, std::uint64_t seed) {

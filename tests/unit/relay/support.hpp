@@ -5,6 +5,7 @@
 #include "proxy/relay/sockets.hpp"
 
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -109,6 +110,43 @@ class Relay {
   private:
     RecordingObserver observer_;
     Engine engine_;
+};
+
+/// Holds a worker: connect to its endpoint, and the worker that accepts stays inside the observer
+/// until release().
+class BlockingObserver final : public EngineObserver {
+  public:
+    ~BlockingObserver() override { release(); }
+    void on_accept_paused(std::string_view, std::string_view) override {}
+    void on_accept_resumed(std::string_view) override {}
+    void on_no_upstream(std::string_view service, std::string_view) override;
+    /// False: no worker came in for this service within patience.
+    bool wait_for(const std::string& service);
+    /// Lets the worker go that is held for the service; empty: all, and holds none any more.
+    void release(const std::string& service = {});
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<std::string> held_;
+    std::vector<std::string> released_;
+    bool open_ = false;
+};
+
+/// Runs the test body in a process of its own: limits and namespaces end with it.
+void in_child(const std::function<void()>& body);
+/// A command of the test's own, which must succeed.
+void run(const std::string& command);
+
+/// Packets of this network namespace, as seen by the driver.
+class Capture {
+  public:
+    Capture();
+    /// Outgoing packets whose source is `address`, since the last call.
+    std::size_t sent_from(const IpAddress& address);
+
+  private:
+    Descriptor socket_;
 };
 
 /// Bytes that tell their position: any loss, repetition or exchange is seen.

@@ -1,0 +1,182 @@
+// The end of a life as active node: what a busy worker, a slow election and a reader that does not
+// read make of it.
+#include "tests/unit/relay/support.hpp"
+
+#include <atomic>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <sched.h>
+#include <unistd.h>
+
+namespace tandem::relay::test {
+namespace {
+
+/// One worker with a service "gated" of instance VI_1, and two services that hold the worker in
+/// the observer as soon as a client comes.
+class BusyWorker {
+  public:
+    explicit BusyWorker(ServiceConfig gated)
+        : engine_(EngineConfig{.services = {std::move(gated), blocker("first"), blocker("second")},
+                               .workers = 1,
+                               .max_connections = 10'000},
+                  observer_) {
+        EXPECT_TRUE(engine_.start().empty());
+    }
+    ~BusyWorker() { observer_.release(); }
+
+    Engine& engine() { return engine_; }
+    BlockingObserver& observer() { return observer_; }
+    ServiceStatus status() { return engine_.status().at(0); }
+    Stream connect(const std::string& service, const std::optional<IpAddress>& source = {}) {
+        return connect_to(engine_.listen_endpoint(service), source);
+    }
+    /// Holds the worker in the middle of a turn in which it will next accept from "gated"; a client
+    /// connects there meanwhile.
+    Stream hold_before_accepting() {
+        blockers_.push_back(connect("first"));
+        EXPECT_TRUE(observer_.wait_for("first"));
+        blockers_.push_back(connect("second"));
+        Stream client = connect("gated");
+        observer_.release("first");
+        EXPECT_TRUE(observer_.wait_for("second"));
+        return client;
+    }
+    void hold() {
+        blockers_.push_back(connect("first"));
+        EXPECT_TRUE(observer_.wait_for("first"));
+    }
+
+  private:
+    static ServiceConfig blocker(const std::string& name) {
+        auto service = Relay::service_to({});
+        service.name = name;
+        return service;
+    }
+    BlockingObserver observer_;
+    Engine engine_;
+    std::vector<Stream> blockers_;
+};
+
+ServiceConfig gated(const Endpoint& upstream) {
+    auto service = Relay::service_to({upstream});
+    service.name = "gated";
+    service.instance = "VI_1";
+    return service;
+}
+
+TEST(Demotion, ABusyWorkerRefusesNobodyAfterActivateReturned) {
+    Upstream upstream;
+    BusyWorker node{gated(upstream.endpoint())};
+    Stream client = node.hold_before_accepting();
+    node.engine().activate("VI_1");
+    EXPECT_TRUE(node.status().accepting);
+    node.observer().release();
+    ASSERT_TRUE(client.send("hello"));
+    EXPECT_EQ(upstream.accept(std::chrono::seconds{1}).receive(5), "hello");
+}
+
+TEST(Demotion, ABusyWorkerAcceptsNobodyAfterDeactivateReturned) {
+    Upstream upstream;
+    BusyWorker node{gated(upstream.endpoint())};
+    node.engine().activate("VI_1");
+    Stream client = node.hold_before_accepting();
+    node.engine().deactivate("VI_1", [](std::uint64_t) {});
+    EXPECT_FALSE(node.status().accepting);
+    node.observer().release();
+    EXPECT_EQ(client.receive_all(), "");
+    EXPECT_EQ(client.ending(), Ending::Reset);
+    EXPECT_EQ(node.status().counters.accepted, 0U);
+}
+
+TEST(Demotion, ANewLifeKeepsItsFirstClientsAndTheOldOnesAreReset) {
+    Upstream upstream;
+    BusyWorker node{gated(upstream.endpoint())};
+    node.engine().activate("VI_1");
+    Stream old = node.connect("gated");
+    Stream old_server = upstream.accept();
+    ASSERT_TRUE(old_server.is_open());
+    Stream young = node.hold_before_accepting();
+    std::atomic<bool> done{false};
+    node.engine().deactivate("VI_1", [&done](std::uint64_t) { done = true; });
+    node.engine().activate("VI_1");
+    node.observer().release();
+    ASSERT_TRUE(young.send("hello"));
+    Stream young_server = upstream.accept(std::chrono::seconds{1});
+    EXPECT_EQ(young_server.receive(5), "hello");
+    EXPECT_TRUE(eventually([&] { return done.load(); }));
+    EXPECT_EQ(old.receive_all(), "");
+    EXPECT_EQ(old.ending(), Ending::Reset);
+    ASSERT_TRUE(young_server.send("still here"));
+    EXPECT_EQ(young.receive(10), "still here");
+    EXPECT_EQ(node.status().counters.active, 1U);
+    EXPECT_TRUE(node.status().accepting);
+}
+
+struct Addresses {
+    std::string vip;
+    std::string own;
+    std::string length;
+};
+const Addresses kIpv4{"198.51.100.100", "198.51.100.11", "/32"};
+const Addresses kIpv6{"2001:db8::100", "2001:db8::11", "/128"};
+
+class DemotionNamespace : public testing::TestWithParam<Addresses> {
+  protected:
+    void SetUp() override {
+        if (::geteuid() != 0) {
+            GTEST_SKIP() << "needs root for a network namespace";
+        }
+    }
+};
+
+void add_addresses(const Addresses& addresses) {
+    ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
+    run("ip link set lo up && ip addr add " + addresses.own + addresses.length +
+        " dev lo && ip addr add " + addresses.vip + addresses.length + " dev lo");
+}
+
+void purge_closes_the_rest_silently(const Addresses& addresses) {
+    add_addresses(addresses);
+    Upstream upstream{addresses.own.c_str()};
+    auto service = gated(upstream.endpoint());
+    service.listen = loopback(0, addresses.vip.c_str());
+    service.source_address = service.listen.address();
+    BusyWorker node{service};
+    node.engine().activate("VI_1");
+    std::vector<Stream> streams;
+    for (int count = 0; count < 40; ++count) {
+        streams.push_back(node.connect("gated", upstream.endpoint().address()));
+        streams.push_back(upstream.accept());
+        ASSERT_TRUE(streams.back().is_open());
+    }
+    // The election lost patience: the address goes while the worker has not even begun.
+    node.hold();
+    std::atomic<bool> done{false};
+    node.engine().deactivate("VI_1", [&done](std::uint64_t) { done = true; });
+    run("ip addr del " + addresses.vip + addresses.length + " dev lo");
+    Capture capture;
+    node.engine().purge("VI_1");
+    node.observer().release();
+    EXPECT_TRUE(eventually([&] { return done.load(); }));
+    EXPECT_TRUE(eventually([&] { return node.status().counters.active == 0; }));
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    EXPECT_EQ(capture.sent_from(service.listen.address()), 0U);
+}
+
+TEST_P(DemotionNamespace, I3_WhatIsLeftAtThePurgeIsClosedSilently) {
+    in_child([] { purge_closes_the_rest_silently(GetParam()); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, DemotionNamespace, testing::Values(kIpv4, kIpv6),
+                         [](const auto& test) {
+                             return std::string{test.param.length == "/32" ? "Ipv4" : "Ipv6"};
+                         });
+
+}  // namespace
+}  // namespace tandem::relay::test
