@@ -2,9 +2,12 @@
 // memory, system_environment.cpp answers from the host.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <boost/asio/ip/address.hpp>
 
 namespace tandem::config {
 
@@ -14,6 +17,12 @@ struct FileContent {
     std::string reason;
     /// Worth a warning though the file was read (execute permission); may be empty.
     std::string remark;
+};
+
+struct HostAddress {
+    std::string interface;
+    boost::asio::ip::address address;  ///< without scope
+    std::uint8_t prefix_length = 0;
 };
 
 class Environment {
@@ -29,6 +38,9 @@ class Environment {
 
     enum class Interface { Missing, Loopback, Usable };
     virtual Interface interface(const std::string& name) = 0;
+    /// Those of this host, per interface in the kernel's order. Virtual addresses that are here
+    /// at the moment are among them.
+    virtual std::vector<HostAddress> addresses() = 0;
 };
 
 }  // namespace tandem::config

@@ -8,39 +8,105 @@
 namespace tandem::config {
 namespace {
 
-/// An interface that is missing may come later; the loopback never gets peers.
-void check_interface(const std::string& name, Position at, Environment& environment,
-                     Reporter& reporter) {
-    if (name.empty() || name == "lo") {
-        return;
-    }
-    switch (environment.interface(name)) {
-        case Environment::Interface::Missing:
-            reporter.warning(at, "interface " + name + " does not exist on this host",
-                             "it is used as soon as it appears; check the name with ip link");
-            break;
-        case Environment::Interface::Loopback:
-            reporter.fatal(at, "interface " + name + " is a loopback interface and has no peers",
-                           "name the interface that connects both nodes");
-            break;
-        case Environment::Interface::Usable:
-            break;
-    }
-}
+/// Compares the drafts with this host. Whatever is missing may come later, so nothing but a
+/// loopback interface for an instance prevents the start.
+class HostCheck {
+  public:
+    HostCheck(Environment& environment, Reporter& reporter)
+        : environment_(environment), reporter_(reporter), addresses_(environment.addresses()) {}
 
-void check_host(const Drafts& drafts, Environment& environment, Reporter& reporter) {
-    std::set<std::string> seen;
-    for (const InstanceDraft& instance : drafts.instances) {
-        if (seen.insert(instance.interface).second) {
-            check_interface(instance.interface, instance.interface_at, environment, reporter);
+    void check(const InstanceDraft& instance) {
+        check_interface(instance);
+        for (const Located<TrackedInterface>& tracked : instance.interfaces) {
+            check_missing(tracked.value.name, tracked.at,
+                          "the instance is faulty until it appears; check the name with ip link");
         }
+        check_source(instance);
         for (const auto* list : {&instance.addresses, &instance.excluded}) {
             for (const AddressDraft& address : *list) {
-                if (seen.insert(address.address.interface).second) {
-                    check_interface(address.address.interface, address.at, environment, reporter);
+                check_missing(address.address.interface, address.at,
+                              "the address is added when the interface appears; the instance "
+                              "serves its other addresses");
+                // The owner has its virtual addresses as its own by definition.
+                if (instance.priority != vrrp::kOwnerPriority) {
+                    check_own(address, instance);
                 }
             }
         }
+    }
+
+  private:
+    [[nodiscard]] bool missing(const std::string& name) {
+        return environment_.interface(name) == Environment::Interface::Missing;
+    }
+
+    void check_missing(const std::string& name, Position at, std::string advice) {
+        if (!name.empty() && name != "lo" && missing(name) && seen_.insert(name).second) {
+            reporter_.warning(at, "interface " + name + " does not exist on this host",
+                              std::move(advice));
+        }
+    }
+
+    void check_interface(const InstanceDraft& instance) {
+        const std::string& name = instance.interface;
+        check_missing(name, instance.interface_at,
+                      "it is used as soon as it appears; check the name with ip link");
+        if (!name.empty() && name != "lo" &&
+            environment_.interface(name) == Environment::Interface::Loopback) {
+            reporter_.fatal(instance.interface_at,
+                            "interface " + name + " is a loopback interface and has no peers",
+                            "name the interface that connects both nodes");
+        }
+    }
+
+    void check_source(const InstanceDraft& instance) {
+        if (!instance.source || missing(instance.interface)) {
+            return;
+        }
+        const IpAddress& source = instance.source->value;
+        if (std::none_of(addresses_.begin(), addresses_.end(),
+                         [&](const HostAddress& own) { return own.address == source; })) {
+            reporter_.error(instance.source->at, source.to_string() + " is not on this host",
+                            "was it copied from the other node's file?");
+        }
+    }
+
+    /// A virtual address that is here at the moment looks like an own one, but it has the
+    /// configured prefix length, and the kernel lists the first IPv4 address first.
+    void check_own(const AddressDraft& draft, const InstanceDraft& instance) {
+        const netlink::VirtualAddress& wanted = draft.address;
+        const std::string& name = wanted.interface.empty() ? instance.interface : wanted.interface;
+        const HostAddress* first = nullptr;
+        for (const HostAddress& own : addresses_) {
+            if (first == nullptr && own.interface == name && own.address.is_v4()) {
+                first = &own;
+            }
+            if (own.address != wanted.address) {
+                continue;
+            }
+            const std::string text = wanted.address.to_string() +
+                                     " is this host's own address: " + own.interface + " has it";
+            if (own.prefix_length != wanted.prefix_length) {
+                reporter_.error(draft.at,
+                                text + " with prefix length " + std::to_string(own.prefix_length),
+                                "use an address that no host has");
+            } else if (&own == first) {
+                reporter_.warning(draft.at, text + " as its first address",
+                                  "use an address that no host has");
+            }
+        }
+    }
+
+    Environment& environment_;
+    Reporter& reporter_;
+    std::vector<HostAddress> addresses_;
+    std::set<std::string> seen_;
+};
+
+void check_host(const Drafts& drafts, Environment& environment, Reporter& reporter) {
+    HostCheck check(environment, reporter);
+    for (const InstanceDraft& instance : drafts.instances) {
+        check.check(instance);
     }
 }
 

@@ -3,7 +3,9 @@
 #include "proxy/config/load.hpp"
 #include "proxy/config/load_from.hpp"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +13,9 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,6 +44,47 @@ class FileDescriptor {
 
 std::string error_text(int error) {
     return std::error_code(error, std::generic_category()).message();
+}
+
+template <class Bytes>
+std::uint8_t mask_length(const Bytes& mask) {
+    unsigned length = 0;
+    for (const std::uint8_t byte : mask) {
+        length += static_cast<unsigned>(std::popcount(byte));
+    }
+    return static_cast<std::uint8_t>(length);
+}
+
+/// Unset for other families.
+std::optional<HostAddress> host_address(const ifaddrs& entry) {
+    using boost::asio::ip::address_v4;
+    using boost::asio::ip::address_v6;
+    if (entry.ifa_addr == nullptr || entry.ifa_netmask == nullptr) {
+        return std::nullopt;
+    }
+    HostAddress result;
+    // The label of an address is not the name of its interface: "eth0:1" is on eth0.
+    result.interface = entry.ifa_name;
+    result.interface.resize(std::min(result.interface.find(':'), result.interface.size()));
+    if (entry.ifa_addr->sa_family == AF_INET) {
+        struct sockaddr_in address {};
+        struct sockaddr_in mask {};
+        std::memcpy(&address, entry.ifa_addr, sizeof(address));
+        std::memcpy(&mask, entry.ifa_netmask, sizeof(mask));
+        result.address = address_v4(std::bit_cast<address_v4::bytes_type>(address.sin_addr));
+        result.prefix_length = mask_length(std::bit_cast<address_v4::bytes_type>(mask.sin_addr));
+        return result;
+    }
+    if (entry.ifa_addr->sa_family == AF_INET6) {
+        struct sockaddr_in6 address {};
+        struct sockaddr_in6 mask {};
+        std::memcpy(&address, entry.ifa_addr, sizeof(address));
+        std::memcpy(&mask, entry.ifa_netmask, sizeof(mask));
+        result.address = address_v6(std::bit_cast<address_v6::bytes_type>(address.sin6_addr));
+        result.prefix_length = mask_length(std::bit_cast<address_v6::bytes_type>(mask.sin6_addr));
+        return result;
+    }
+    return std::nullopt;
 }
 
 FileContent failed(std::string reason) {
@@ -125,6 +170,21 @@ Environment::Interface SystemEnvironment::interface(const std::string& name) {
     return (static_cast<unsigned>(request.ifr_flags) & unsigned{IFF_LOOPBACK}) != 0
                ? Interface::Loopback
                : Interface::Usable;
+}
+
+std::vector<HostAddress> SystemEnvironment::addresses() {
+    std::vector<HostAddress> result;
+    struct ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) == -1) {
+        return result;
+    }
+    for (const struct ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+        if (auto address = host_address(*entry)) {
+            result.push_back(*std::move(address));
+        }
+    }
+    ::freeifaddrs(list);
+    return result;
 }
 
 LoadResult load(const LoadOptions& options) {

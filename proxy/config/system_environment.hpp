@@ -13,6 +13,7 @@ class SystemEnvironment final : public Environment {
     std::optional<std::string> variable(const std::string& name) override;
     std::string host_name() override;
     Interface interface(const std::string& name) override;
+    std::vector<HostAddress> addresses() override;
 };
 
 }  // namespace tandem::config

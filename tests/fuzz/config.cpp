@@ -42,6 +42,9 @@ class FuzzEnvironment final : public Environment {
     Interface interface(const std::string& name) override {
         return name == "eth0" ? Interface::Usable : Interface::Missing;
     }
+    std::vector<tandem::config::HostAddress> addresses() override {
+        return {{"eth0", boost::asio::ip::make_address("198.51.100.11"), 24}};
+    }
 
   private:
     std::map<std::string, std::string> files_;

@@ -1,7 +1,9 @@
 #include "proxy/config/load.hpp"
 
+#include "proxy/config/system_environment.hpp"
 #include "tests/unit/config/memory_environment.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -59,6 +61,69 @@ TEST(Load, ChecksInterfacesOnlyWhenAsked) {
                 HasSubstr(":2:12: warning: interface eth0 does not exist on this host"));
     options.check_host = false;
     EXPECT_EQ(messages(load_from(options, environment)), "");
+}
+
+/// What the checks say about an instance on eth0 with these lines.
+std::string host_messages(const std::string& lines) {
+    return messages(
+        load_text("vrrp_instance A {\n interface eth0\n virtual_router_id 1\n" + lines + "\n}\n"));
+}
+
+std::string with_address(const std::string& address) {
+    return " virtual_ipaddress {\n " + address + "\n }";
+}
+
+TEST(HostCheck, SourceMustBeOnThisHost) {
+    const std::string address = with_address("198.51.100.100/24");
+    EXPECT_EQ(host_messages(" mcast_src_ip 198.51.100.11\n" + address), "");
+    for (const char* keyword : {"mcast_src_ip", "unicast_src_ip"}) {
+        EXPECT_THAT(host_messages(std::string(keyword) + " 198.51.100.12\n" + address),
+                    HasSubstr("error: 198.51.100.12 is not on this host (was it copied"));
+    }
+}
+
+TEST(HostCheck, VirtualAddressIsNotTheHostsOwn) {
+    EXPECT_THAT(host_messages(with_address("198.51.100.11")),
+                HasSubstr("error: 198.51.100.11 is this host's own address: eth0 has it with "
+                          "prefix length 24"));
+    EXPECT_THAT(host_messages(with_address("203.0.113.11/32 dev eth0")),
+                HasSubstr("error: 203.0.113.11 is this host's own address: eth1 has it"));
+    EXPECT_THAT(host_messages(" version 3\n" + with_address("fe80::11\n2001:db8::11/128")),
+                HasSubstr("error: 2001:db8::11 is this host's own address"));
+    EXPECT_THAT(host_messages(with_address("198.51.100.11/24")),
+                HasSubstr("warning: 198.51.100.11 is this host's own address: eth0 has it as its "
+                          "first address"));
+}
+
+TEST(HostCheck, VirtualAddressThatIsHereNowIsNoProblem) {
+    MemoryEnvironment environment;
+    environment.host_addresses.push_back(
+        {"eth0", boost::asio::ip::make_address("198.51.100.100"), 32});
+    environment.files[kMainFile] = kInstance;
+    EXPECT_EQ(messages(load_main(environment)), "");
+}
+
+TEST(HostCheck, OwnerHasItsVirtualAddress) {
+    EXPECT_EQ(host_messages(" priority 255\n" + with_address("198.51.100.11")), "");
+}
+
+TEST(HostCheck, MissingInterfacesSayWhatHappens) {
+    EXPECT_THAT(host_messages(with_address("198.51.100.100 dev eth7")),
+                HasSubstr("eth7 does not exist on this host (the address is added when"));
+    EXPECT_THAT(host_messages(" track_interface {\n eth8\n }\n" + with_address("198.51.100.100")),
+                HasSubstr("eth8 does not exist on this host (the instance is faulty until"));
+}
+
+TEST(SystemAddresses, HaveTheLoopbackAddress) {
+    SystemEnvironment environment;
+    const std::vector<HostAddress> addresses = environment.addresses();
+    const auto loopback =
+        std::find_if(addresses.begin(), addresses.end(), [](const HostAddress& own) {
+            return own.address == boost::asio::ip::make_address("127.0.0.1");
+        });
+    ASSERT_NE(loopback, addresses.end());
+    EXPECT_EQ(loopback->interface, "lo");
+    EXPECT_EQ(loopback->prefix_length, 8);
 }
 
 TEST(Load, RouterIdIsTheHostName) {

@@ -14,6 +14,11 @@ class MemoryEnvironment final : public Environment {
     std::map<std::string, std::string> files;
     std::map<std::string, std::string> variables;
     std::set<std::string> interfaces{"eth0", "eth1"};
+    std::vector<HostAddress> host_addresses{
+        {"eth0", boost::asio::ip::make_address("198.51.100.11"), 24},
+        {"eth0", boost::asio::ip::make_address("2001:db8::11"), 64},
+        {"eth0", boost::asio::ip::make_address("fe80::11"), 64},
+        {"eth1", boost::asio::ip::make_address("203.0.113.11"), 24}};
     /// How many files were read.
     unsigned reads = 0;
 
@@ -22,6 +27,7 @@ class MemoryEnvironment final : public Environment {
     std::optional<std::string> variable(const std::string& name) override;
     std::string host_name() override { return "testhost"; }
     Interface interface(const std::string& name) override;
+    std::vector<HostAddress> addresses() override { return host_addresses; }
 };
 
 inline constexpr const char* kMainFile = "/etc/tandem.conf";

@@ -69,7 +69,7 @@ TEST(Value, NetworkLengthFitsTheFamily) {
     }
 }
 
-TEST(Defaults, LeaseIsTheActiveDownIntervalInWholeSeconds) {
+TEST(Defaults, LeaseIsTheShortestActiveDownIntervalInWholeSeconds) {
     struct Row {
         vrrp::Version version;
         int priority;
@@ -79,7 +79,7 @@ TEST(Defaults, LeaseIsTheActiveDownIntervalInWholeSeconds) {
     const Row rows[] = {
         {vrrp::Version::V2, 100, 1s, 3s},   {vrrp::Version::V2, 1, 1s, 3s},
         {vrrp::Version::V2, 100, 2s, 6s},   {vrrp::Version::V3, 100, 1s, 3s},
-        {vrrp::Version::V3, 1, 4s, 15s},    {vrrp::Version::V3, 100, 100ms, 1s},
+        {vrrp::Version::V3, 1, 4s, 12s},    {vrrp::Version::V3, 100, 100ms, 1s},
         {vrrp::Version::V3, 100, 10ms, 1s},
     };
     for (const Row& row : rows) {
