@@ -100,8 +100,15 @@ Engine::Engine(EngineConfig config, EngineObserver& observer)
     : impl_(std::make_unique<Impl>(std::move(config), observer)) {}
 
 Engine::~Engine() {
+    stop();
+}
+
+void Engine::stop() {
     for (const auto& worker : impl_->workers) {
-        worker->stop();
+        worker->begin_stop();
+    }
+    for (const auto& worker : impl_->workers) {
+        worker->join();
     }
 }
 

@@ -28,7 +28,7 @@ class EngineObserver {
 class Engine {
   public:
     Engine(EngineConfig config, EngineObserver& observer);
-    /// Stops: resets every flow, joins the workers.
+    /// stop().
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -37,6 +37,11 @@ class Engine {
     /// @return empty on success, else one message per listener that failed, for people; then
     /// nothing was started and the engine can only be destroyed.
     std::vector<std::string> start();
+
+    /// Resets every flow and joins the workers. `done` of every deactivate() before has run when
+    /// this returns; after it no callback runs, and orders (their `done` too) are dropped. Reading
+    /// status stays possible. Not for callbacks; once is enough, more do nothing.
+    void stop();
 
     // The orders for one instance come from one thread, or are ordered otherwise.
 

@@ -15,6 +15,9 @@ namespace {
 /// In one turn and direction; then the other flows of the worker have theirs.
 constexpr std::size_t kBytesPerTurn = std::size_t{256} * 1024;
 
+/// Without a fin_timeout: what the kernel has to deliver does not wait for ever.
+constexpr std::chrono::seconds kDeliveryLimit{60};
+
 constexpr std::uint32_t kAllEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI;
 
 std::string duration_text(Milliseconds duration) {
@@ -132,7 +135,8 @@ void Flow::connect_event(std::uint32_t events) {
 void Flow::abandon_attempt(const std::string& text) {
     Peer& peer = peers_[kUpstream];
     shard_.reactor().forget(peer.token);
-    peer.socket.close();
+    // It may have been established a moment ago; before that a reset is no packet.
+    close_with_reset(peer.socket);
     peer.half.replace_source();
     peers_[kClient].half.replace_sink();
     Timer::unlink();
@@ -182,7 +186,11 @@ void Flow::on_events(Side side, std::uint32_t events) {
     } else if ((events & EPOLLERR) != 0) {
         side_was_reset(side);
     }
-    relay();
+    if (phase_ == Phase::Delivering) {
+        deliver();
+    } else {
+        relay();
+    }
 }
 
 void Flow::run() {
@@ -192,6 +200,15 @@ void Flow::run() {
 void Flow::on_timeout() {
     if (phase_ == Phase::Connecting) {
         abandon_attempt("timed out after " + duration_text(shard_.config().connect_timeout));
+        return;
+    }
+    if (phase_ == Phase::Delivering) {
+        if (undelivered() < undelivered_) {
+            undelivered_ = undelivered();
+            shard_.reactor().schedule(*this, delivery_limit());
+        } else {
+            end(End::TimedOut);
+        }
         return;
     }
     const Clock::duration limit = quiet_limit();
@@ -227,7 +244,12 @@ void Flow::relay() {
     const Half& from_client = peers_[kClient].half;
     const Half& from_upstream = peers_[kUpstream].half;
     if (from_client.finished() && from_upstream.finished()) {
-        end(End::Finished);
+        phase_ = Phase::Delivering;
+        deliver();
+        if (phase_ == Phase::Delivering) {
+            undelivered_ = undelivered();
+            shard_.reactor().schedule(*this, delivery_limit());
+        }
     } else if (from_client.was_reset() && from_client.next() == Half::Step::Nothing) {
         end(End::ResetByClient);
     } else if (from_upstream.was_reset() && from_upstream.next() == Half::Step::Nothing) {
@@ -322,6 +344,33 @@ void Flow::side_was_reset(Side side) {
     peers_[other(side)].half.abandon();
 }
 
+void Flow::deliver() {
+    if (undelivered() > 0) {
+        return;
+    }
+    if (peers_[kClient].half.was_reset()) {
+        end(End::ResetByClient);
+    } else if (peers_[kUpstream].half.was_reset()) {
+        end(End::ResetByUpstream);
+    } else {
+        end(End::Finished);
+    }
+}
+
+std::size_t Flow::undelivered() const {
+    std::size_t sum = 0;
+    for (const Peer& peer : peers_) {
+        // A side that was reset takes nothing any more.
+        sum += peer.half.was_reset() ? 0 : unacknowledged(peer.socket);
+    }
+    return sum;
+}
+
+Clock::duration Flow::delivery_limit() const {
+    const Milliseconds limit = shard_.config().fin_timeout;
+    return limit > Milliseconds::zero() ? limit : kDeliveryLimit;
+}
+
 bool Flow::provide_buffer(Peer& peer) {
     Half& half = peer.half;
     if (half.pending() > 0 || half.capacity() == half.wanted_capacity()) {
@@ -343,7 +392,7 @@ void Flow::give_back_buffer(Peer& peer) {
 // ---- the end
 
 void Flow::end(End reason) {
-    if (phase_ == Phase::Relaying) {
+    if (phase_ == Phase::Relaying || phase_ == Phase::Delivering) {
         shard_.upstream_counters(upstream_).active.subtract(1);
     }
     phase_ = Phase::Ended;

@@ -32,6 +32,8 @@ using FlowHook =
 /// - A reset of one side: what can still be read from it goes to the other side as far as that
 ///   takes it at once, then the other side is reset. Bytes that send() took and the network has
 ///   not delivered yet may be lost with it, as with any TCP reset.
+/// - A flow that ended in order keeps its sockets until the kernel has delivered everything: as
+///   orphans of the kernel they would go on sending from an address that is not ours any more (I3).
 /// - A timeout resets both sides.
 class Flow final : public Task, public Timer, public FlowHook {
   public:
@@ -44,7 +46,7 @@ class Flow final : public Task, public Timer, public FlowHook {
     void end_by_demotion(bool silently);
 
   private:
-    enum class Phase : std::uint8_t { Connecting, Relaying, Ended };
+    enum class Phase : std::uint8_t { Connecting, Relaying, Delivering, Ended };
     enum class End : std::uint8_t {
         Finished,
         ResetByClient,
@@ -90,6 +92,11 @@ class Flow final : public Task, public Timer, public FlowHook {
     void write_from(Side side);
     void shut_down_sink_of(Side side);
     void side_was_reset(Side side);
+    /// Both FINs were passed on. Ends the flow when both are acknowledged.
+    void deliver();
+    [[nodiscard]] std::size_t undelivered() const;
+    /// The kernel has this long to deliver something.
+    [[nodiscard]] Clock::duration delivery_limit() const;
     bool provide_buffer(Peer& peer);
     void give_back_buffer(Peer& peer);
     [[nodiscard]] Clock::duration quiet_limit() const;
@@ -110,6 +117,8 @@ class Flow final : public Task, public Timer, public FlowHook {
     std::vector<std::uint16_t> tried_;
     std::string last_error_;
     TimePoint last_activity_;
+    /// When it was looked at last. Valid while delivering.
+    std::size_t undelivered_ = 0;
 };
 
 }  // namespace tandem::relay

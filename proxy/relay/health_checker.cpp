@@ -4,6 +4,7 @@
 #include "proxy/relay/sockets.hpp"
 #include "proxy/relay/source_address.hpp"
 
+#include <cerrno>
 #include <memory>
 #include <random>
 #include <utility>
@@ -12,6 +13,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <sys/socket.h>
+
 namespace tandem::relay {
 
 namespace {
@@ -19,11 +22,25 @@ namespace {
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 using ChangeHandler = std::function<void(const HealthChange&)>;
+using SkippedHandler = std::function<void(const HealthSkipped&)>;
+
+/// Of an attempt that failed before any packet left.
+bool is_local_trouble(const error_code& error) {
+    switch (error.value()) {
+        case ENETUNREACH:
+        case EHOSTUNREACH:
+        case ENETDOWN:
+            return true;
+        default:
+            return is_local_shortage(error);
+    }
+}
 
 /// The parts that all checks of one checker share.
 struct Common {
     std::vector<IpAddress> virtual_addresses;
     ChangeHandler on_change;
+    SkippedHandler on_skipped;
 };
 
 /// Checks of one upstream of one service. Held by a shared pointer, so that a handler that comes
@@ -68,9 +85,14 @@ class UpstreamCheck : public std::enable_shared_from_this<UpstreamCheck> {
     void attempt() {
         fsm_.on_attempt();
         attempting_ = true;
-        const error_code error = open();
-        if (error) {
-            conclude(error);
+        const auto source = own_address_towards(target_, common_->virtual_addresses);
+        if (!source.has_value()) {
+            const bool none = source.error() == boost::system::errc::address_not_available;
+            not_started(source.error(), none ? "no own address" : source.error().message());
+            return;
+        }
+        if (const error_code error = open(*source)) {
+            not_started(error, error.message());
             return;
         }
         timer_.expires_after(config_.connect_timeout);
@@ -80,26 +102,37 @@ class UpstreamCheck : public std::enable_shared_from_this<UpstreamCheck> {
                 check->conclude(asio::error::timed_out);
             }
         });
-        socket_.async_connect(target_, [self = weak_from_this()](const error_code& connect_error) {
-            const auto check = self.lock();
-            // Else the timeout or stop() was first.
-            if (check && check->attempting_) {
-                check->conclude(connect_error);
-            }
-        });
+        socket_.async_wait(asio::socket_base::wait_write,
+                           [self = weak_from_this()](const error_code& wait_error) {
+                               const auto check = self.lock();
+                               // Else the timeout or stop() was first.
+                               if (check && check->attempting_) {
+                                   check->conclude(wait_error ? wait_error : check->result());
+                               }
+                           });
     }
 
-    error_code open() {
-        const auto source = own_address_towards(target_, common_->virtual_addresses);
-        if (!source.has_value()) {
-            return source.error();
+    /// An error is one of this node, or told by it for the upstream; no packet has left.
+    error_code open(const IpAddress& source) {
+        auto socket = start_connect(target_, source);
+        if (!socket.has_value()) {
+            return socket.error();
         }
         error_code error;
-        socket_.open(target_.protocol(), error);
+        socket_.assign(target_.protocol(), socket->get(), error);
         if (!error) {
-            socket_.bind({*source, 0}, error);
+            static_cast<void>(socket->release());
         }
         return error;
+    }
+
+    [[nodiscard]] error_code result() {
+        int error = 0;
+        socklen_t size = sizeof error;
+        if (::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size) == -1) {
+            return last_error();
+        }
+        return {error, boost::system::system_category()};
     }
 
     void close() {
@@ -108,25 +141,36 @@ class UpstreamCheck : public std::enable_shared_from_this<UpstreamCheck> {
         socket_.close(ignored);
     }
 
+    void not_started(const error_code& error, std::string reason) {
+        if (!is_local_trouble(error)) {
+            conclude(error);
+            return;
+        }
+        attempting_ = false;
+        close();
+        fsm_.on_skipped(Clock::now());
+        // Once per episode: the state did not change, people should know why it does not.
+        if (!std::exchange(skipping_, true) && common_->on_skipped) {
+            common_->on_skipped(
+                {.service = service_, .upstream = upstream_, .reason = std::move(reason)});
+        }
+        wait_unless_stopped();
+    }
+
     void conclude(const error_code& error) {
         attempting_ = false;
+        skipping_ = false;
         close();
         const auto now = Clock::now();
         if (!error) {
-            no_own_address_ = false;
             report(fsm_.on_success(now), "connected");
-        } else if (error == boost::system::errc::address_not_available) {
-            fsm_.on_skipped(now);
-            // Once per episode: the state did not change, people should know why it does not.
-            if (!std::exchange(no_own_address_, true)) {
-                report(fsm_.up(), "no own address");
-            }
-        } else if (is_local_shortage(error)) {
-            fsm_.on_skipped(now);
         } else {
-            no_own_address_ = false;
             report(fsm_.on_failure(now), failure_text(error));
         }
+        wait_unless_stopped();
+    }
+
+    void wait_unless_stopped() {
         // The handler may have stopped us.
         if (!stopped_) {
             wait_for_deadline();
@@ -162,7 +206,8 @@ class UpstreamCheck : public std::enable_shared_from_this<UpstreamCheck> {
     asio::ip::tcp::socket socket_;
     /// An attempt runs and is not concluded.
     bool attempting_ = false;
-    bool no_own_address_ = false;
+    /// The last attempts could not be made.
+    bool skipping_ = false;
     bool stopped_ = false;
 };
 
@@ -177,10 +222,13 @@ struct HealthChecker::Impl {
 HealthChecker::HealthChecker(boost::asio::io_context& context,
                              const std::vector<ServiceConfig>& services,
                              std::vector<IpAddress> virtual_addresses,
-                             std::function<void(const HealthChange&)> on_change)
+                             std::function<void(const HealthChange&)> on_change,
+                             std::function<void(const HealthSkipped&)> on_skipped)
     : impl_(std::make_unique<Impl>()) {
-    const auto common = std::make_shared<const Common>(Common{
-        .virtual_addresses = std::move(virtual_addresses), .on_change = std::move(on_change)});
+    const auto common =
+        std::make_shared<const Common>(Common{.virtual_addresses = std::move(virtual_addresses),
+                                              .on_change = std::move(on_change),
+                                              .on_skipped = std::move(on_skipped)});
     for (const ServiceConfig& service : services) {
         for (const UpstreamConfig& upstream : service.upstreams) {
             if (upstream.check) {

@@ -20,15 +20,28 @@ struct HealthChange {
     std::string reason;
 };
 
+/// An upstream could not be checked for a reason of this node.
+struct HealthSkipped {
+    std::string service;
+    std::string upstream;
+    /// For people: "no own address", "Network is unreachable".
+    std::string reason;
+};
+
 /// Runs on the control thread's io_context; every call and callback on that thread.
 /// `virtual_addresses` are never used as the source of a check (invariant I3): when the kernel
 /// would choose one of them, the check binds to the interface's other address or is skipped with
 /// reason "no own address".
+///
+/// Trouble of this node that shows before any packet could leave (no route, link down, no port, no
+/// descriptor) says nothing about the upstream (I6): its state stays, the check is tried again
+/// within a second, and `on_skipped` is told once until a check was possible again.
 class HealthChecker {
   public:
     HealthChecker(boost::asio::io_context& context, const std::vector<ServiceConfig>& services,
                   std::vector<IpAddress> virtual_addresses,
-                  std::function<void(const HealthChange&)> on_change);
+                  std::function<void(const HealthChange&)> on_change,
+                  std::function<void(const HealthSkipped&)> on_skipped = {});
     ~HealthChecker();
     HealthChecker(const HealthChecker&) = delete;
     HealthChecker& operator=(const HealthChecker&) = delete;

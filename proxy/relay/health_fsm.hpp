@@ -3,6 +3,7 @@
 
 #include "proxy/relay/config.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -29,8 +30,10 @@ class HealthFsm {
     std::optional<bool> on_success(TimePoint now);
     std::optional<bool> on_failure(TimePoint now);
     /// The attempt could not be made for a reason of this node (I6): says nothing, tries again
-    /// after the interval.
-    void on_skipped(TimePoint now) { deadline_ = now + config_.interval; }
+    /// after the interval or a second, whichever is shorter.
+    void on_skipped(TimePoint now) {
+        deadline_ = now + std::min<Milliseconds>(config_.interval, std::chrono::seconds{1});
+    }
 
     [[nodiscard]] std::optional<TimePoint> next_deadline() const { return deadline_; }
     [[nodiscard]] bool up() const { return up_; }

@@ -2,9 +2,11 @@
 
 #include <cerrno>
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -194,6 +196,12 @@ bool is_local_shortage(const error_code& error) {
         default:
             return false;
     }
+}
+
+std::size_t unacknowledged(const Descriptor& socket) {
+    int count = 0;
+    // Fails for a listener only.
+    return ::ioctl(socket.get(), SIOCOUTQ, &count) == -1 ? 0 : static_cast<std::size_t>(count);
 }
 
 void close_with_reset(Descriptor& socket) {

@@ -3,6 +3,7 @@
 
 #include "proxy/relay/config.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -28,6 +29,8 @@ class Descriptor {
     ~Descriptor() { close(); }
     [[nodiscard]] int get() const { return descriptor_; }
     [[nodiscard]] bool is_open() const { return descriptor_ != -1; }
+    /// Gives it up without closing it.
+    [[nodiscard]] int release() { return std::exchange(descriptor_, -1); }
     void close();
 
   private:
@@ -58,6 +61,9 @@ ConnectVerdict connect_verdict(const Descriptor& socket, std::uint32_t events);
 
 /// Shortage of this node (ports, descriptors, memory), not a fault of the other side (I6).
 bool is_local_shortage(const error_code& error);
+
+/// Bytes and FIN that the other side has not acknowledged yet.
+std::size_t unacknowledged(const Descriptor& socket);
 
 /// RST instead of FIN (SO_LINGER with zero time).
 void close_with_reset(Descriptor& socket);

@@ -17,7 +17,12 @@ void Worker::start() {
 }
 
 void Worker::stop() {
-    if (!thread_.joinable()) {
+    begin_stop();
+    join();
+}
+
+void Worker::begin_stop() {
+    if (!thread_.joinable() || std::exchange(stopping_, true)) {
         return;
     }
     reactor_.post([this] {
@@ -26,7 +31,12 @@ void Worker::stop() {
         }
         reactor_.stop();
     });
-    thread_.join();
+}
+
+void Worker::join() {
+    if (thread_.joinable()) {
+        thread_.join();
+    }
 }
 
 template <class Function>

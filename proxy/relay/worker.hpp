@@ -26,8 +26,11 @@ class Worker {
     error_code add_service(ServiceState& state, Admission& admission, EngineObserver& observer,
                            Descriptor socket);
     void start();
-    /// Resets every flow and joins the thread.
+    /// Resets every flow and joins the thread: begin_stop() and join().
     void stop();
+    /// Lets the thread end after the orders it has been given.
+    void begin_stop();
+    void join();
 
     // For every service of the instance, whose gate has been set.
     void activate(const std::string& instance);
@@ -48,6 +51,7 @@ class Worker {
     Reactor reactor_;
     std::vector<std::unique_ptr<ServiceShard>> shards_;
     std::thread thread_;
+    bool stopping_ = false;
 };
 
 }  // namespace tandem::relay

@@ -118,6 +118,85 @@ TEST(Demotion, ANewLifeKeepsItsFirstClientsAndTheOldOnesAreReset) {
     EXPECT_TRUE(node.status().accepting);
 }
 
+TEST(Demotion, StopRunsEveryPendingDoneAndDropsLaterOnes) {
+    Upstream upstream;
+    auto service = gated(upstream.endpoint());
+    RecordingObserver observer;
+    Engine engine{EngineConfig{.services = {service}, .workers = 2}, observer};
+    ASSERT_TRUE(engine.start().empty());
+    engine.activate("VI_1");
+    std::vector<Stream> clients;
+    for (int count = 0; count < 50; ++count) {
+        clients.push_back(connect_to(engine.listen_endpoint("gated")));
+        ASSERT_TRUE(upstream.accept().is_open());
+    }
+    EXPECT_TRUE(eventually([&] { return engine.active_connections("VI_1") == 50; }));
+    EXPECT_EQ(engine.active_connections("VI_2"), 0U);
+    std::atomic<int> done{0};
+    engine.deactivate("VI_1", [&done](std::uint64_t) { ++done; });
+    engine.stop();
+    EXPECT_EQ(done, 1);
+    EXPECT_EQ(engine.active_connections("VI_1"), 0U);
+    EXPECT_EQ(engine.connections_reset("VI_1"), 50U);
+    engine.deactivate("VI_1", [&done](std::uint64_t) { ++done; });
+    engine.stop();
+    EXPECT_EQ(done, 1);
+    EXPECT_EQ(engine.status().size(), 1U);
+}
+
+TEST(Demotion, I3_SilenceWithoutAPurgeEndsWithTheNextLife) {
+    Upstream upstream;
+    Relay relay{gated(upstream.endpoint())};
+    relay.engine().activate("VI_1");
+    ASSERT_TRUE(relay.deactivate("VI_1"));
+    relay.engine().silence("VI_1");
+    relay.engine().activate("VI_1");
+    Stream client = connect_to(relay.engine().listen_endpoint("gated"));
+    const Stream server = upstream.accept();
+    ASSERT_TRUE(server.is_open());
+    ASSERT_TRUE(relay.deactivate("VI_1"));
+    EXPECT_EQ(client.receive_all(), "");
+    EXPECT_EQ(client.ending(), Ending::Reset);
+}
+
+/// Both sides have ended in order, and the client has yet to read almost everything.
+class Delivering : public testing::Test {
+  protected:
+    static constexpr std::size_t kSize = std::size_t{300} * 1024;
+    void finish_with_a_full_socket(Relay& relay) {
+        client = relay.connect();
+        Stream server = upstream.accept();
+        client.set_buffers(4096);
+        ASSERT_TRUE(server.send(pattern(kSize)));
+        server.finish();
+        client.finish();
+        EXPECT_EQ(server.receive_all(), "");
+        ASSERT_TRUE(eventually([&] { return relay.counters().bytes_to_client == kSize; }));
+    }
+    Upstream upstream;
+    Stream client;
+};
+
+TEST_F(Delivering, AFlowEndsWhenTheKernelHasDeliveredEverything) {
+    Relay relay{Relay::service_to({upstream.endpoint()})};
+    finish_with_a_full_socket(relay);
+    EXPECT_EQ(relay.counters().active, 1U);
+    EXPECT_EQ(client.receive(kSize), pattern(kSize));
+    EXPECT_EQ(client.receive_all(), "");
+    EXPECT_EQ(client.ending(), Ending::Fin);
+    EXPECT_TRUE(eventually([&] { return relay.counters().finished == 1; }));
+    EXPECT_EQ(relay.counters().active, 0U);
+}
+
+TEST_F(Delivering, AReaderThatStoppedIsResetAfterTheFinTimeout) {
+    auto service = Relay::service_to({upstream.endpoint()});
+    service.fin_timeout = std::chrono::milliseconds{200};
+    Relay relay{service};
+    finish_with_a_full_socket(relay);
+    EXPECT_TRUE(eventually([&] { return relay.counters().timed_out == 1; }));
+    EXPECT_EQ(relay.counters().active, 0U);
+}
+
 struct Addresses {
     std::string vip;
     std::string own;
@@ -171,6 +250,38 @@ void purge_closes_the_rest_silently(const Addresses& addresses) {
 
 TEST_P(DemotionNamespace, I3_WhatIsLeftAtThePurgeIsClosedSilently) {
     in_child([] { purge_closes_the_rest_silently(GetParam()); });
+}
+
+void nothing_is_left_to_retransmit(const Addresses& addresses) {
+    add_addresses(addresses);
+    Upstream upstream{addresses.own.c_str()};
+    auto service = gated(upstream.endpoint());
+    service.name = "service";
+    service.listen = loopback(0, addresses.vip.c_str());
+    service.source_address = service.listen.address();
+    Relay relay{service};
+    relay.engine().activate("VI_1");
+    Stream client = relay.connect(upstream.endpoint().address());
+    Stream server = upstream.accept();
+    // More than the client's window, less than the buffers on the way.
+    client.set_buffers(4096);
+    ASSERT_TRUE(server.send(pattern(std::size_t{300} * 1024)));
+    server.finish();
+    client.finish();
+    EXPECT_EQ(server.receive_all(), "");
+    ASSERT_EQ(server.ending(), Ending::Fin);
+    server.close();
+    ASSERT_TRUE(eventually([&] { return relay.counters().bytes_to_client == 300 * 1024; }));
+    ASSERT_TRUE(relay.deactivate("VI_1"));
+    run("ip addr del " + addresses.vip + addresses.length + " dev lo");
+    Capture capture;
+    relay.engine().purge("VI_1");
+    std::this_thread::sleep_for(std::chrono::milliseconds{1500});
+    EXPECT_EQ(capture.sent_from(service.listen.address()), 0U);
+}
+
+TEST_P(DemotionNamespace, I3_AFinishedFlowLeavesNothingToRetransmit) {
+    in_child([] { nothing_is_left_to_retransmit(GetParam()); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, DemotionNamespace, testing::Values(kIpv4, kIpv6),

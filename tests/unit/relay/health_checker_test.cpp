@@ -9,6 +9,9 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include <sched.h>
+#include <unistd.h>
+
 namespace tandem::relay::test {
 namespace {
 
@@ -29,6 +32,9 @@ class HealthCheckerTest : public testing::Test {
             [this](const HealthChange& change) {
                 changes.push_back(change.service + " " + change.upstream +
                                   (change.up ? " up: " : " down: ") + change.reason);
+            },
+            [this](const HealthSkipped& check) {
+                skipped.push_back(check.service + " " + check.upstream + ": " + check.reason);
             });
         checker->start();
     }
@@ -43,6 +49,7 @@ class HealthCheckerTest : public testing::Test {
 
     boost::asio::io_context context;
     std::vector<std::string> changes;
+    std::vector<std::string> skipped;
     std::unique_ptr<HealthChecker> checker;
 };
 
@@ -90,11 +97,27 @@ TEST_F(HealthCheckerTest, NoAnswerIsATimeout) {
 TEST_F(HealthCheckerTest, I3_NeverChecksFromAVirtualAddress) {
     Upstream upstream;
     check(upstream.endpoint(), true, {boost::asio::ip::make_address("127.0.0.1")});
-    ASSERT_TRUE(run_until(1));
-    EXPECT_EQ(changes[0], "service upstream0 down: no own address");
-    context.run_for(std::chrono::milliseconds{100});
-    EXPECT_EQ(changes.size(), 1U) << "once per episode";
+    context.run_for(std::chrono::milliseconds{150});
+    EXPECT_EQ(skipped, std::vector<std::string>{"service upstream0: no own address"});
+    EXPECT_TRUE(changes.empty()) << "nothing changed";
     EXPECT_FALSE(upstream.accept(std::chrono::milliseconds{0}).is_open());
+}
+
+TEST_F(HealthCheckerTest, I6_NoRouteIsNotAFaultOfTheUpstream) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "needs root for a network namespace";
+    }
+    in_child([this] {
+        // Without any interface up there is no route; then there is one and nobody listens.
+        ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
+        check({boost::asio::ip::make_address("198.51.100.1"), 9});
+        context.run_for(std::chrono::milliseconds{100});
+        EXPECT_TRUE(changes.empty());
+        EXPECT_EQ(skipped, std::vector<std::string>{"service upstream0: Network is unreachable"});
+        run("ip link set lo up && ip addr add 198.51.100.1/32 dev lo");
+        ASSERT_TRUE(run_until(1));
+        EXPECT_EQ(changes[0], "service upstream0 down: Connection refused");
+    });
 }
 
 TEST_F(HealthCheckerTest, StopEndsEverything) {
