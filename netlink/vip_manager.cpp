@@ -89,6 +89,7 @@ error_code VipManager::Impl::start() {
         return error;
     }
     running_ = true;
+    find_own_addresses();
     remove_stale();
     for (auto& [name, watched] : interfaces_) {
         watched.reported = false;
@@ -278,9 +279,31 @@ std::vector<Operation> VipManager::Impl::plan() const {
     std::vector<DesiredGroup> desired;
     desired.reserve(groups_.size());
     for (const Group& group : groups_) {
-        desired.push_back({.addresses = group.config.addresses, .acquired = group.acquired});
+        desired.push_back(
+            {.addresses = group.config.addresses, .acquired = group.acquired, .own = group.own});
     }
     return plan_changes(desired, tables_);
+}
+
+void VipManager::Impl::find_own_addresses() {
+    virtual_addresses_.clear();
+    for (Group& group : groups_) {
+        for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
+            const VirtualAddress& address = group.config.addresses[i];
+            const Link* link = tables_.find_link(address.interface);
+            const auto actual =
+                link != nullptr ? tables_.addresses(link->index) : std::span<const Address>{};
+            group.own[i] = std::any_of(actual.begin(), actual.end(), [&](const Address& entry) {
+                return is_own_entry(address, entry);
+            });
+            if (group.own[i] != 0) {
+                notify(Kind::AddressFailed, address,
+                       "is a permanent address of this host, not managed");
+            } else {
+                virtual_addresses_.insert(address.address);
+            }
+        }
+    }
 }
 
 /// At start nothing is acquired, so the plan is the list of leftovers.
@@ -300,7 +323,7 @@ void VipManager::Impl::correct(const Operation& operation, Clock::time_point now
     Group& group = groups_[operation.group];
     if (operation.kind == Operation::Kind::Add && group.lapsed(now)) {
         // Not somebody else's doing: the lease ended while this thread did not run.
-        arm(group.lease_timer, kLapsedGrace, group, &Impl::recover_lapsed);
+        recover_lapsed_soon(group);
         return;
     }
     if (within_limit(operation, now)) {
@@ -345,11 +368,13 @@ void VipManager::Impl::execute_correction(const Operation& operation) {
         }
         return;
     }
+    const bool failed_before = group.records[operation.address].failing;
     if (add(group, operation.address, operation.index).error) {
         reconcile_after(kRetryDelay);
         return;
     }
-    notify(Kind::AddressRepaired, address, "removed by somebody else");
+    notify(Kind::AddressRepaired, address,
+           failed_before ? "could not be added before" : "removed by somebody else");
     send_announcements(group, operation.address, group.config.schedule.repeat);
 }
 
@@ -385,35 +410,52 @@ RequestSocket::Answer VipManager::Impl::remove(Group& group, std::size_t positio
     return answer;
 }
 
+/// Success when any address is on: one that cannot be added is reported once and added by
+/// reconcile() when it can be.
 error_code VipManager::Impl::add_all(Group& group) {
+    error_code first_error;
+    bool any_on = group.config.addresses.empty();
     for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
-        const VirtualAddress& address = group.config.addresses[i];
-        const Link* link = tables_.find_link(address.interface);
-        if (link == nullptr || !link->up) {
-            const error_code error = from_errno(link == nullptr ? ENODEV : ENETDOWN);
-            notify(Kind::AddressFailed, address, error.message());
-            return error;
-        }
-        // A copy: each removal changes the table.
-        const auto present = tables_.addresses(link->index);
-        for (const Address& entry : std::vector<Address>{present.begin(), present.end()}) {
-            if (entry.address == address.address && entry.prefix_length != address.prefix_length) {
-                remove(group, i, link->index, entry.prefix_length);
-            }
-        }
-        group.records[i].failing = false;
-        if (const auto answer = add(group, i, link->index); answer.error) {
-            return answer.error;
-        }
+        const error_code error = group.own[i] != 0 ? error_code{} : add_first(group, i);
+        any_on = any_on || !error;
+        first_error = first_error ? first_error : error;
+    }
+    if (!any_on) {
+        return first_error;
+    }
+    if (first_error) {
+        reconcile_after(kRetryDelay);
     }
     return {};
+}
+
+error_code VipManager::Impl::add_first(Group& group, std::size_t position) {
+    const VirtualAddress& address = group.config.addresses[position];
+    const Link* link = tables_.find_link(address.interface);
+    group.records[position].failing = false;
+    if (link == nullptr || !link->up) {
+        const error_code error = from_errno(link == nullptr ? ENODEV : ENETDOWN);
+        group.records[position].failing = true;
+        notify(Kind::AddressFailed, address, error.message());
+        return error;
+    }
+    const unsigned index = link->index;
+    // A copy: each removal changes the table.
+    const auto present = tables_.addresses(index);
+    for (const Address& entry : std::vector<Address>{present.begin(), present.end()}) {
+        if (entry.address == address.address && entry.prefix_length != address.prefix_length) {
+            remove(group, position, index, entry.prefix_length);
+        }
+    }
+    return add(group, position, index).error;
 }
 
 error_code VipManager::Impl::remove_all(Group& group) {
     error_code first_error;
     for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
         const VirtualAddress& address = group.config.addresses[i];
-        if (const Link* link = tables_.find_link(address.interface)) {
+        const Link* link = tables_.find_link(address.interface);
+        if (link != nullptr && group.own[i] == 0) {
             // Asked for even when the tables do not have it: they may be behind.
             const auto answer = remove(group, i, link->index, address.prefix_length);
             if (answer.error && !first_error) {

@@ -21,7 +21,7 @@ namespace tandem::netlink {
 struct Notice {
     enum class Kind : std::uint8_t {
         AddressRepaired,  ///< a virtual address was removed behind our back and put back
-        AddressFailed,    ///< the kernel refused to add an address
+        AddressFailed,    ///< an address could not be added, or is the host's own and not managed
         RemoveFailed,     ///< the kernel refused to remove an address
         StaleRemoved,     ///< an address of an earlier life was removed
         AnnounceFailed,   ///< gratuitous ARP or neighbour advertisement could not be sent
@@ -86,18 +86,23 @@ class VipManager {
     VipManager(const VipManager&) = delete;
     VipManager& operator=(const VipManager&) = delete;
 
-    /// Opens the sockets, reads links and addresses, removes every configured virtual address that
-    /// is present (leftovers of an earlier life, whatever their prefix length), follows changes.
+    /// Opens the sockets, reads links and addresses, removes the configured virtual addresses that
+    /// an earlier life left behind, follows changes. A virtual address that is the host's own
+    /// (is_own_entry) is reported once and not managed: never given a lease, repaired or removed,
+    /// but announced; acquire() counts it as held. So the owner of an address (priority 255) keeps
+    /// it, and a typo does not cut the host off.
     /// On error nothing is open and it may be called again.
     boost::system::error_code start();
     /// Stops timers and sockets; addresses that are still on are removed first. May be repeated.
     void stop();
 
     /// Adds every address of the group with its lease and announces it. An address that is there
-    /// already is success. On error the addresses of the group are taken off again and the group
-    /// is not acquired. Errors: those of the kernel; no_such_device, network_down: an interface is
-    /// missing or administratively down; invalid_argument: no such group; bad_file_descriptor: not
-    /// started.
+    /// already is success. One that cannot be added, because its interface is missing or down or
+    /// the kernel refuses, is reported and tried again when the interface changes or once a second:
+    /// one bad line must not cost the group its other addresses. An error only when none is on;
+    /// the group is not acquired then. Errors: those of the kernel; no_such_device, network_down:
+    /// an interface is missing or administratively down; invalid_argument: no such group;
+    /// bad_file_descriptor: not started.
     boost::system::error_code acquire(const std::string& group);
     /// Removes every address of the group. An address that is not there is success. After an error
     /// the removal is tried again once a second.

@@ -43,6 +43,7 @@ struct Group {
     Group(AddressGroup group, boost::asio::io_context& context)
         : config(std::move(group)),
           records(config.addresses.size()),
+          own(config.addresses.size()),
           lease_timer(context),
           second_burst_timer(context),
           announce_timer(context) {
@@ -57,6 +58,7 @@ struct Group {
         return acquired && has_lease() && now - last_refresh >= config.lease;
     }
     void cancel_timers() {
+        recovering = false;
         lease_timer.cancel();
         second_burst_timer.cancel();
         announce_timer.cancel();
@@ -64,7 +66,11 @@ struct Group {
 
     AddressGroup config;
     std::vector<AddressRecord> records;
+    /// One per address: not zero for one that is the host's own, which is not managed.
+    std::vector<std::uint8_t> own;
     bool acquired = false;
+    /// The lease ran out and lease_timer puts the addresses back.
+    bool recovering = false;
     Clock::time_point last_refresh;
     boost::asio::steady_timer lease_timer;
     boost::asio::steady_timer second_burst_timer;
@@ -113,6 +119,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
 
     // Correcting differences.
     std::vector<Operation> plan() const;
+    void find_own_addresses();
     void remove_stale();
     void correct(const Operation& operation, Clock::time_point now);
     bool within_limit(const Operation& operation, Clock::time_point now);
@@ -123,6 +130,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     RequestSocket::Answer remove(Group& group, std::size_t position, unsigned index,
                                  std::uint8_t prefix_length);
     error_code add_all(Group& group);
+    error_code add_first(Group& group, std::size_t position);
     error_code remove_all(Group& group);
     void add_or_report(Group& group, std::size_t position, unsigned index);
 
@@ -131,6 +139,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
              void (Impl::*action)(Group&));
     void arm_lease_timer(Group& group);
     void on_lease_timer(Group& group);
+    void recover_lapsed_soon(Group& group);
     void recover_lapsed(Group& group);
     void send_announcements(Group& group, std::size_t position, unsigned repeat);
     void announce_all(Group& group, unsigned repeat);

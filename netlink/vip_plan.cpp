@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <linux/if_addr.h>
+
 namespace tandem::netlink {
 
 namespace {
@@ -27,15 +29,26 @@ bool is_present(const VirtualAddress& wanted, std::span<const Address> actual) {
 
 }  // namespace
 
+bool is_own_entry(const VirtualAddress& wanted, const Address& entry) {
+    if (entry.address != wanted.address || entry.valid_lifetime != kForever ||
+        entry.protocol == kAddressProtocol) {
+        return false;
+    }
+    const unsigned full_length = entry.address.is_v4() ? 32 : 128;
+    const bool brings_route = entry.prefix_length < full_length;
+    const bool secondary = entry.address.is_v4() && (entry.flags & IFA_F_SECONDARY) != 0;
+    return entry.prefix_length != wanted.prefix_length || (brings_route && !secondary);
+}
+
 std::vector<Operation> plan_changes(std::span<const DesiredGroup> desired, const Tables& tables) {
     std::vector<Operation> removals;
     std::vector<Operation> additions;
     for (std::size_t group = 0; group < desired.size(); ++group) {
-        const auto& [addresses, acquired] = desired[group];
+        const auto& [addresses, acquired, own] = desired[group];
         for (std::size_t position = 0; position < addresses.size(); ++position) {
             const VirtualAddress& wanted = addresses[position];
             const Link* link = tables.find_link(wanted.interface);
-            if (link == nullptr) {
+            if (link == nullptr || (!own.empty() && own[position] != 0)) {
                 continue;
             }
             const auto actual = tables.addresses(link->index);

@@ -16,7 +16,16 @@ namespace tandem::netlink {
 struct DesiredGroup {
     std::span<const VirtualAddress> addresses;
     bool acquired = false;
+    /// One per address: true for one that is the host's own and not managed. Empty: none is.
+    std::span<const std::uint8_t> own{};
 };
+
+/// Whether an entry with a configured virtual address, found at start, is the host's own and not a
+/// leftover of an earlier life. A leftover has an end (a lease), bears kAddressProtocol, or is
+/// permanent with the configured prefix length (keepalived). Only the last may be the host's own
+/// all the same: an address that brings a connected route (prefix shorter than the full length) and
+/// is not secondary is what the interface was configured with.
+bool is_own_entry(const VirtualAddress& wanted, const Address& entry);
 
 /// One request to the kernel.
 struct Operation {
@@ -42,6 +51,7 @@ struct Operation {
 ///   length, is removed from the interface of that address (and from no other interface).
 /// - A group that is acquired: an address that is missing is added. An entry of another prefix
 ///   length is removed: it has no lease, so it would outlive this process.
+/// - An address that is the host's own (DesiredGroup::own) is never touched.
 /// - An interface that does not exist or is administratively down gets nothing added; it is
 ///   planned again when it changes. (The kernel flushes IPv6 addresses when an interface goes
 ///   down.)

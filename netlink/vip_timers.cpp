@@ -1,5 +1,8 @@
 #include "netlink/vip_manager_impl.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace tandem::netlink {
 
 namespace {
@@ -22,6 +25,7 @@ void VipManager::Impl::arm(boost::asio::steady_timer& timer, Clock::duration del
 }
 
 void VipManager::Impl::arm_lease_timer(Group& group) {
+    group.recovering = false;
     if (group.has_lease()) {
         const Clock::duration lease = group.config.lease;
         arm(group.lease_timer, lease / kRefreshesPerLease, group, &Impl::on_lease_timer);
@@ -31,7 +35,7 @@ void VipManager::Impl::arm_lease_timer(Group& group) {
 void VipManager::Impl::on_lease_timer(Group& group) {
     const auto now = Clock::now();
     if (group.lapsed(now)) {
-        arm(group.lease_timer, kLapsedGrace, group, &Impl::recover_lapsed);
+        recover_lapsed_soon(group);
         return;
     }
     drain();
@@ -39,7 +43,7 @@ void VipManager::Impl::on_lease_timer(Group& group) {
     for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
         const VirtualAddress& address = group.config.addresses[i];
         const Link* link = tables_.find_link(address.interface);
-        if (link == nullptr) {
+        if (link == nullptr || group.own[i] != 0) {
             continue;
         }
         // A missing address is a repair, with its limit, notice and announcement: reconcile().
@@ -55,8 +59,16 @@ void VipManager::Impl::on_lease_timer(Group& group) {
     reconcile_soon();
 }
 
+/// Once for each lapse: armed again at every change, it could be put off without end.
+void VipManager::Impl::recover_lapsed_soon(Group& group) {
+    if (!std::exchange(group.recovering, true)) {
+        arm(group.lease_timer, kLapsedGrace, group, &Impl::recover_lapsed);
+    }
+}
+
 /// The election has had its chance to step down and did not: the addresses belong here.
 void VipManager::Impl::recover_lapsed(Group& group) {
+    group.recovering = false;
     if (!group.lapsed(Clock::now())) {
         return;
     }
@@ -65,7 +77,7 @@ void VipManager::Impl::recover_lapsed(Group& group) {
     for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
         const VirtualAddress& address = group.config.addresses[i];
         const Link* link = tables_.find_link(address.interface);
-        if (link != nullptr && link->up && !add(group, i, link->index).error) {
+        if (link != nullptr && link->up && group.own[i] == 0 && !add(group, i, link->index).error) {
             notify(Kind::AddressRepaired, address, "the lease ran out before it was refreshed");
         }
     }
