@@ -457,7 +457,11 @@ error_code VipManager::Impl::remove_all(Group& group) {
         const Link* link = tables_.find_link(address.interface);
         if (link != nullptr && group.own[i] == 0) {
             // Asked for even when the tables do not have it: they may be behind.
-            const auto answer = remove(group, i, link->index, address.prefix_length);
+            auto answer = remove(group, i, link->index, address.prefix_length);
+            if (answer.error) {
+                // Perhaps only the answer was lost; an address that is gone is success.
+                answer = remove(group, i, link->index, address.prefix_length);
+            }
             if (answer.error && !first_error) {
                 first_error = answer.error;
             }

@@ -138,8 +138,7 @@ std::optional<ChecksumForm> valid_checksum_form(const Datagram& datagram,
     return std::nullopt;
 }
 
-std::optional<Discard> check_addressing(const Datagram& datagram, const InstanceConfig& config,
-                                        const IpAddress& own_source) {
+std::optional<Discard> check_addressing(const Datagram& datagram, const InstanceConfig& config) {
     const IpAddress destination = without_zone(datagram.destination);
     if (config.unicast_peers.empty()) {
         if (destination != multicast_group(config.family)) {
@@ -150,7 +149,8 @@ std::optional<Discard> check_addressing(const Datagram& datagram, const Instance
         }
         return std::nullopt;
     }
-    if (destination != without_zone(own_source)) {
+    // Any of this host's addresses will do: the peer's file may name another one than ours does.
+    if (destination.is_multicast()) {
         return Discard::Destination;
     }
     const IpAddress source = without_zone(datagram.source);
@@ -273,7 +273,7 @@ DecodeResult decode(const Datagram& datagram, const InstanceConfig& config,
     if (message[1] != config.virtual_router_id) {
         return Discard::VirtualRouterId;
     }
-    if (const auto reason = check_addressing(datagram, config, own_source)) {
+    if (const auto reason = check_addressing(datagram, config)) {
         return *reason;
     }
     if (message[0] >> 4U != static_cast<unsigned>(config.version)) {

@@ -381,7 +381,7 @@ TEST(PacketDecode, V13OwnPacketIsIgnoredAlsoWithZone) {
     EXPECT_EQ(reason_of(decode(datagram, config, own(config))), Discard::OwnPacket);
 }
 
-TEST(PacketDecode, UnicastOnlyFromPeersAndOnlyToUs) {
+TEST(PacketDecode, UnicastOnlyFromPeersToAnyAddressOfOurs) {
     InstanceConfig config = version3();
     config.unicast_peers = {address("198.51.100.9"), kPeer4};
     const Message message = encode(config, 200, kPeer4, kOwn4);
@@ -390,11 +390,14 @@ TEST(PacketDecode, UnicastOnlyFromPeersAndOnlyToUs) {
     datagram.time_to_live = 64;  // a routed peer
     EXPECT_EQ(reason_of(decode(datagram, config, kOwn4)), std::nullopt);
 
+    const Message elsewhere = encode(config, 200, kPeer4, address("198.51.100.77"));
+    Datagram to_another = from_peer(elsewhere, config);
+    to_another.destination = address("198.51.100.77");
+    EXPECT_EQ(reason_of(decode(to_another, config, kOwn4)), std::nullopt);
+
     datagram.source = address("198.51.100.66");
     EXPECT_EQ(reason_of(decode(datagram, config, kOwn4)), Discard::UnknownPeer);
     datagram.source = kPeer4;
-    datagram.destination = address("198.51.100.77");
-    EXPECT_EQ(reason_of(decode(datagram, config, kOwn4)), Discard::Destination);
     datagram.destination = multicast_group(Family::Ipv4);
     EXPECT_EQ(reason_of(decode(datagram, config, kOwn4)), Discard::Destination);
 
