@@ -252,6 +252,9 @@ TEST(Accept, APauseNamesTheProcessLimitAndItsOrigin) {
     }));
     EXPECT_EQ(notices,
               std::vector<std::string>{"paused service: process limit 1 connections (configured)"});
+}
+
+TEST(Accept, APauseNamesTheDescriptorLimit) {
     in_child([] {
         const rlimit limit{.rlim_cur = 74, .rlim_max = 74};
         ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);

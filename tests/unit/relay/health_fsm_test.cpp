@@ -64,7 +64,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"FirstFailureEverIsEnough", 3, false, "f", "D60 "},
                     Case{"LaterOnesAreRetried", 2, false, "sfff", ".60 .1 .1 D60 "},
                     Case{"SuccessForgetsFailures", 1, false, "sfsfs", ".60 .1 .60 .1 .60 "},
-                    Case{"NoRetries", 0, false, "sf", ".1 D60 "},
+                    Case{"NoRetries", 0, false, "sf", ".60 D60 "},
                     Case{"OneSuccessIsEnough", 3, false, "fffs", "D60 .60 .60 U60 "},
                     Case{"AfterRecoveryRetriesAgain", 1, false, "fsff", "D60 U60 .1 D60 "},
                     Case{"StartDownFailure", 1, true, "ff", ".60 .60 "},
