@@ -219,6 +219,8 @@ struct Election::Impl : vrrp::RouterEnvironment {
         const std::string& name = instance.settings.election.name;
         instance.waiting_for_relay = false;
         instance.release_timer->cancel();
+        // From here on no socket says anything from these addresses.
+        engine.silence(name);
         const auto error = vips.release(name);
         if (error && instance.settings.lease.count() > 0) {
             // The address may still answer: saying priority 0 now would make two owners (I1). Its

@@ -128,6 +128,10 @@ inline constexpr Message kUpstreamUp{"UPSTREAM_UP", Level::Info,
 inline constexpr Message kUpstreamDown{
     "UPSTREAM_DOWN", Level::Warning, "upstream {upstream} of {service} is down: {error}",
     "check the server; it gets no new connections until a check succeeds", true};
+inline constexpr Message kCheckSkipped{
+    "UPSTREAM_CHECK_SKIPPED", Level::Warning,
+    "upstream {upstream} of {service} is not checked for now: {error}",
+    "the trouble is on this host: link, route, own address or ports", false};
 inline constexpr Message kNoUpstream{
     "RELAY_NO_UPSTREAM", Level::Error,
     "{service}: no upstream took a connection, clients are reset: {error}",
@@ -174,6 +178,7 @@ inline constexpr std::array kAll{kStarting,
                                  kResumed,
                                  kUpstreamUp,
                                  kUpstreamDown,
+                                 kCheckSkipped,
                                  kNoUpstream,
                                  kAcceptPaused,
                                  kAcceptResumed};

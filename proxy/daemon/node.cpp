@@ -114,8 +114,14 @@ class Node {
           engine_({model_.services, model_.global.workers, model_.global.max_connections},
                   journal_),
           election_(model_.instances, {model_.global.realtime_priority}, engine_, journal_),
-          health_(context_, model_.services, virtual_addresses(model_),
-                  [this](const relay::HealthChange& change) { on_health(change); }),
+          health_(
+              context_, model_.services, virtual_addresses(model_),
+              [this](const relay::HealthChange& change) { on_health(change); },
+              [this](const relay::HealthSkipped& skipped) {
+                  journal_.write(messages::kCheckSkipped, {{"upstream", skipped.upstream},
+                                                           {"service", skipped.service},
+                                                           {"error", skipped.reason}});
+              }),
           backend_(context_, {options.config_path, name_, options.config_id}, engine_, election_,
                    journal_.events(),
                    [this](const Message& message, Fields fields) {
