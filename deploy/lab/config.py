@@ -12,9 +12,9 @@ def active_down_interval(priority, advert_int):
     return 3 * advert_int + skew_time(priority, advert_int)
 
 
-def vip_lease(priority, advert_int):
-    """The default lease: the active down interval in whole seconds, at least one."""
-    return max(1, int(active_down_interval(priority, advert_int)))
+def vip_lease(advert_int):
+    """The default lease: the active down interval of the fastest possible peer in whole seconds, at least one."""
+    return max(1, int(active_down_interval(255, advert_int)))
 
 
 def service(port, upstreams=("up1", "up2"), upstream_port=8080, address=VIP4, algorithm="rr", check=True,

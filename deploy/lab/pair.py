@@ -57,8 +57,8 @@ class Pair:
     def skew(self, node="node2"):
         return config.skew_time(PRIORITY[node], self.advert_int)
 
-    def lease(self, node="node1"):
-        return config.vip_lease(PRIORITY[node], self.advert_int)
+    def lease(self):
+        return config.vip_lease(self.advert_int)
 
     def prober(self, port=80, interval=0.004):
         return Prober(self.lab.client, self.lab.vip, port, self.scratch(f"prober-{port}.log"), interval)

@@ -5,6 +5,7 @@ import signal
 import time
 
 from lab.capture import Capture
+from lab.topology import VIP4
 from lab.waiting import wait_for
 from lab.watch import AddressWatcher
 
@@ -92,6 +93,53 @@ def test_interface_down_on_the_node(pair):
         # The kernel drops IPv6 addresses with the interface; the next test wants them.
         pair.lab.node1.ip("address", "replace", "2001:db8:51::11/64", "dev", "eth0", "nodad")
     pair.wait_roles(pair.node1, pair.node2)
+
+
+@contextlib.contextmanager
+def without_own_address(pair):
+    """node1 without its IPv4 address, as after a DHCP change."""
+    own = pair.lab.address("node1") + "/24"
+    pair.lab.node1.ip("address", "delete", own, "dev", "eth0")
+    try:
+        yield
+    finally:
+        pair.lab.node1.ip("address", "add", own, "dev", "eth0")
+
+
+def test_node_that_lost_its_own_address_gives_the_virtual_one_up(pair):
+    pair.start()
+    with without_own_address(pair):
+        pair.node1.wait_state("fault")
+        pair.node2.wait_state("active")
+        wait_for("the address on node2 only", lambda: pair.node2.has(pair.lab.vip) and not pair.node1.has(pair.lab.vip))
+        assert "IPv4" in pair.node1.instance()["faults"][0]
+    pair.wait_roles(pair.node1, pair.node2)
+
+
+def test_node_without_its_configured_source_address_is_faulty(pair):
+    source = "198.51.100.111"
+    pair.configure()
+    with open(pair.node1.configuration, encoding="ascii") as handle:
+        text = handle.read()
+    with open(pair.node1.configuration, "w", encoding="ascii") as handle:
+        handle.write(text.replace("version 3", f"version 3\n    mcast_src_ip {source}"))
+    pair.lab.node1.ip("address", "add", f"{source}/24", "dev", "eth0")
+    try:
+        for node in pair.nodes:
+            node.start()
+        pair.wait_roles(pair.node1, pair.node2)
+    finally:
+        pair.lab.node1.ip("address", "delete", f"{source}/24", "dev", "eth0")
+    pair.node1.wait_state("fault")
+    pair.node2.wait_state("active")
+    assert source in pair.node1.instance()["faults"][0]
+    assert not pair.node1.has(pair.lab.vip)
+
+
+def test_one_missing_interface_does_not_keep_the_other_addresses_down(pair):
+    pair.start(addresses=(VIP4, "203.0.113.9/32 dev missing0"))
+    with pair.prober() as prober:
+        prober.wait_success()
 
 
 def test_graceful_stop(pair):
