@@ -188,6 +188,9 @@ struct Election::Impl : vrrp::RouterEnvironment {
         const std::uint64_t release = ++instance.release;
         instance.waiting_for_relay = true;
         after(instance, kRelayPatience, [this, &instance] {
+            if (!instance.waiting_for_relay) {
+                return;  // the relay's answer and the timer came in the same turn
+            }
             // Whatever is still open dies with the address: counted as reset.
             report(messages::kReleaseLate, {{"instance", instance.settings.election.name},
                                             {"connections", std::to_string(instance.connections)}});
@@ -269,9 +272,16 @@ struct Election::Impl : vrrp::RouterEnvironment {
 
     void on_discard(const std::string& name, std::string_view reason,
                     const vrrp::IpAddress& source) override {
-        report(
-            messages::kAdvertisementDiscarded,
-            {{"instance", name}, {"source", source.to_string()}, {"discard", std::string{reason}}});
+        // Limited here and not only in the log: a flood of bad packets must not fill the queue to
+        // the control thread.
+        const auto verdict = discard_limiter.check(name + std::string{reason}, Clock::now());
+        if (verdict.pass) {
+            report(messages::kAdvertisementDiscarded,
+                   {{"instance", name},
+                    {"source", source.to_string()},
+                    {"discard", std::string{reason}},
+                    {"suppressed", std::to_string(verdict.suppressed)}});
+        }
     }
 
     void on_peer_advertisement(const std::string& name,
