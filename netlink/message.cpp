@@ -1,6 +1,7 @@
 #include "netlink/message.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -107,6 +108,12 @@ struct Reading {
 
 constexpr bool kMalformed = true;
 
+/// Drivers without operational states report unknown (RFC 2863, Linux operstates.rst).
+bool is_operational(std::optional<std::uint8_t> state) {
+    constexpr std::array<std::uint8_t, 2> kUsable{IF_OPER_UNKNOWN, IF_OPER_UP};
+    return state && std::ranges::find(kUsable, *state) != kUsable.end();
+}
+
 Reading read_link(const nlmsghdr* header) {
     const auto fixed = read_fixed_header<ifinfomsg>(header);
     if (!fixed || fixed->ifi_index <= 0) {
@@ -133,8 +140,7 @@ Reading read_link(const nlmsghdr* header) {
             } else if (type == IFLA_ADDRESS && payload.size() == link.mac.size()) {
                 std::memcpy(link.mac.data(), payload.data(), link.mac.size());
             } else if (type == IFLA_OPERSTATE) {
-                const auto state = read_integer<std::uint8_t>(payload);
-                operational = state == IF_OPER_UP || state == IF_OPER_UNKNOWN;
+                operational = is_operational(read_integer<std::uint8_t>(payload));
             }
         });
     if (!whole || link.name.empty() || link.name.size() >= IFNAMSIZ) {

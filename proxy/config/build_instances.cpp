@@ -318,7 +318,7 @@ void build_scripts(Model& model, const Drafts& drafts, Reporter& reporter) {
         }
     }
     for (const ScriptDraft& draft : drafts.scripts) {
-        if (tracked.count(draft.settings.name) == 0) {
+        if (!tracked.contains(draft.settings.name)) {
             reporter.warning(draft.at, "vrrp_script '" + draft.settings.name + "' is not used",
                              "name it in a track_script block or remove it");
             continue;

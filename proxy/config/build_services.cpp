@@ -3,6 +3,7 @@
 #include "proxy/config/draft.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace tandem::config {
@@ -94,10 +95,9 @@ class ServiceBuilder {
                 name == "rr" ? relay::Algorithm::RoundRobin : relay::Algorithm::WeightedRoundRobin;
             return;
         }
-        constexpr std::string_view kKnown[] = {"lc", "wlc", "lblc", "lblcr", "sh", "dh",
-                                               "fo", "ovf", "mh",   "sed",   "nq", "twos"};
-        const bool known =
-            std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown);
+        constexpr auto kKnown = std::to_array<std::string_view>(
+            {"lc", "wlc", "lblc", "lblcr", "sh", "dh", "fo", "ovf", "mh", "sed", "nq", "twos"});
+        const bool known = std::ranges::find(kKnown, name) != kKnown.end();
         const bool weighted = name != "lc";
         result_.algorithm =
             weighted ? relay::Algorithm::WeightedRoundRobin : relay::Algorithm::RoundRobin;

@@ -95,23 +95,24 @@ std::uint32_t Reporter::add_file(std::string path) {
     return static_cast<std::uint32_t>(files_.size());
 }
 
-void Reporter::note(Position at, std::string text, std::string advice) {
-    add(at, Severity::Note, std::move(text), std::move(advice));
+void Reporter::note(Position at, const std::string& text, const std::string& advice) {
+    add(at, Severity::Note, text, advice);
 }
 
-void Reporter::warning(Position at, std::string text, std::string advice) {
-    add(at, Severity::Warning, std::move(text), std::move(advice));
+void Reporter::warning(Position at, const std::string& text, const std::string& advice) {
+    add(at, Severity::Warning, text, advice);
 }
 
-void Reporter::error(Position at, std::string text, std::string advice) {
-    add(at, Severity::Error, std::move(text), std::move(advice));
+void Reporter::error(Position at, const std::string& text, const std::string& advice) {
+    add(at, Severity::Error, text, advice);
 }
 
-void Reporter::fatal(Position at, std::string text, std::string advice) {
-    add(at, Severity::Fatal, std::move(text), std::move(advice));
+void Reporter::fatal(Position at, const std::string& text, const std::string& advice) {
+    add(at, Severity::Fatal, text, advice);
 }
 
-void Reporter::add(Position at, Severity severity, std::string text, std::string advice) {
+void Reporter::add(Position at, Severity severity, const std::string& text,
+                   const std::string& advice) {
     if (full() && severity <= most_severe_) {
         ++suppressed_;
         return;

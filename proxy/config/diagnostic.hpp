@@ -27,10 +27,10 @@ class Reporter {
     /// Number to use in Position::file for this path.
     std::uint32_t add_file(std::string path);
 
-    void note(Position at, std::string text, std::string advice = {});
-    void warning(Position at, std::string text, std::string advice = {});
-    void error(Position at, std::string text, std::string advice = {});
-    void fatal(Position at, std::string text, std::string advice = {});
+    void note(Position at, const std::string& text, const std::string& advice = {});
+    void warning(Position at, const std::string& text, const std::string& advice = {});
+    void error(Position at, const std::string& text, const std::string& advice = {});
+    void fatal(Position at, const std::string& text, const std::string& advice = {});
 
     /// Nothing more of a severity seen before is recorded: explanations are wasted work.
     [[nodiscard]] bool full() const { return entries_.size() >= kMaxDiagnostics; }
@@ -47,7 +47,7 @@ class Reporter {
         std::string advice;
     };
 
-    void add(Position at, Severity severity, std::string text, std::string advice);
+    void add(Position at, Severity severity, const std::string& text, const std::string& advice);
 
     std::vector<std::string> files_;
     std::vector<Entry> entries_;

@@ -108,7 +108,7 @@ FileContent SystemEnvironment::read(const std::string& path) {
     }
     FileContent result;
     result.text.emplace();
-    std::array<char, 65536> buffer;
+    std::array<char, 65536> buffer{};
     while (true) {
         const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
         if (count == -1 && errno == EINTR) {

@@ -9,14 +9,14 @@ std::uint64_t TimerWheel::tick_at(TimePoint when) const {
 }
 
 void TimerWheel::schedule(Timer& timer, TimePoint now, Clock::duration delay) {
-    constexpr std::uint64_t longest = (kSlots - 1) << (kSlotBits * (kLevels - 1));
+    constexpr std::uint64_t kLongest = (kSlots - 1) << (kSlotBits * (kLevels - 1));
     timer.unlink();
     // Cut the delay first: a huge one added to the clock would overflow.
     const auto bounded = std::min<Clock::duration>(std::max(delay, Clock::duration::zero()),
-                                                   kTick * static_cast<std::int64_t>(longest));
+                                                   kTick * static_cast<std::int64_t>(kLongest));
     // One tick more than the rounded-down moment: late is allowed, early is not.
     const std::uint64_t due = tick_at(now + bounded) + 1;
-    timer.expiry_tick_ = std::clamp(due, now_tick_ + 1, now_tick_ + longest);
+    timer.expiry_tick_ = std::clamp(due, now_tick_ + 1, now_tick_ + kLongest);
     insert(timer);
 }
 
