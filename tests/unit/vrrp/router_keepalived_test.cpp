@@ -96,7 +96,7 @@ class RouterKeepalivedTest : public LinkFixture, public ::testing::WithParamInte
         config.family = GetParam().family;
         config.virtual_router_id = 51;
         config.priority = priority;
-        config.advertisement_interval = is_version2() ? Duration{1s} : 100ms;
+        config.advertisement_interval = is_version2() ? Duration{1s} : 300ms;
         config.addresses = {boost::asio::ip::make_address(virtual_address())};
         config.password = GetParam().password;
         if (GetParam().unicast) {
@@ -110,7 +110,7 @@ class RouterKeepalivedTest : public LinkFixture, public ::testing::WithParamInte
         std::ostringstream text;
         text << "vrrp_instance V {\n state BACKUP\n interface vb\n virtual_router_id 51\n"
              << " priority 100\n version " << (is_version2() ? 2 : 3) << "\n advert_int "
-             << (is_version2() ? "1" : "0.1") << "\n";
+             << (is_version2() ? "1" : "0.3") << "\n";
         if (*mode.password != '\0') {
             text << " authentication {\n  auth_type PASS\n  auth_pass " << mode.password
                  << "\n }\n";
