@@ -99,7 +99,6 @@ Text Definitions::substitute(const Text& text) {
     return out;
 }
 
-// NOLINTNEXTLINE(misc-no-recursion): definitions name definitions; the depth is bounded.
 void Definitions::substitute(std::string_view text, Position at, unsigned depth, Text& out) {
     if (!budget_.spend(text.size(), at)) {
         return;

@@ -227,7 +227,7 @@ bool Expander::conditional(const Text& text, unsigned depth) {
                         "write @NAME or @^NAME in front of the line");
         return true;
     }
-    if ((config_ids_.count(chars.substr(start, end - start)) != 0) != negated) {
+    if (config_ids_.contains(chars.substr(start, end - start)) != negated) {
         line(text.slice(end), depth + 1);
     }
     return true;

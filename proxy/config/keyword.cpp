@@ -24,10 +24,9 @@ std::string format_range(const ValueSpec& spec) {
     return format_bound(spec, spec.least) + " to " + format_bound(spec, spec.most) + unit;
 }
 
-void reject(const Value& value, const std::string& problem, std::string advice) {
-    value.reporter.error(value.at,
-                         value.statement.keyword.text + ": " + problem + "; the line is ignored",
-                         std::move(advice));
+void reject(const Value& value, const std::string& problem, const std::string& advice) {
+    value.reporter.error(
+        value.at, value.statement.keyword.text + ": " + problem + "; the line is ignored", advice);
 }
 
 bool read_number(const ValueSpec& spec, Value& value) {
@@ -159,17 +158,17 @@ bool report_unused(const Statement& statement, const Unused* unused, std::size_t
         if (!has_name(unused[i].names, statement.keyword.text)) {
             continue;
         }
-        std::string text = quoted(statement.keyword.text) + ' ' + std::string(unused[i].text);
+        const std::string text = quoted(statement.keyword.text) + ' ' + std::string(unused[i].text);
         const std::string advice(unused[i].advice);
         switch (unused[i].treatment) {
             case Treatment::Note:
-                reporter.note(statement.keyword.at, std::move(text), advice);
+                reporter.note(statement.keyword.at, text, advice);
                 break;
             case Treatment::Warning:
-                reporter.warning(statement.keyword.at, std::move(text), advice);
+                reporter.warning(statement.keyword.at, text, advice);
                 break;
             case Treatment::Error:
-                reporter.error(statement.keyword.at, std::move(text), advice);
+                reporter.error(statement.keyword.at, text, advice);
                 break;
         }
         return true;

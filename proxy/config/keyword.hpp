@@ -139,6 +139,7 @@ std::vector<std::string_view> known_names(const Keyword<Target> (&keywords)[N],
 
 /// Reads the statements of one block into `target`. `context` names the block in messages.
 template <class Target, std::size_t N, std::size_t M>
+// NOLINTNEXTLINE(readability-function-size): one call per kind of block, each with all of these.
 void read_block(Target& target, const std::vector<Statement>& statements, std::string_view context,
                 const Keyword<Target> (&keywords)[N], const Unused (&unused)[M],
                 Reporter& reporter) {

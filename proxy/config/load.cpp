@@ -40,10 +40,9 @@ class HostCheck {
         return environment_.interface(name) == Environment::Interface::Missing;
     }
 
-    void check_missing(const std::string& name, Position at, std::string advice) {
+    void check_missing(const std::string& name, Position at, const std::string& advice) {
         if (!name.empty() && name != "lo" && missing(name) && seen_.insert(name).second) {
-            reporter_.warning(at, "interface " + name + " does not exist on this host",
-                              std::move(advice));
+            reporter_.warning(at, "interface " + name + " does not exist on this host", advice);
         }
     }
 
