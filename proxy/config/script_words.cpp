@@ -57,6 +57,8 @@ class EscapeReader {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): quote inside escape inside word, as the grammar has
+// it.
 std::optional<std::vector<Word>> split_script_words(const Text& text) {
     const std::string& chars = text.chars();
     std::vector<Word> words;

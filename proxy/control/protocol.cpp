@@ -195,7 +195,7 @@ Parsed finish(FieldReader& reader, Command command) {
 }
 
 Parsed parse_failover(std::string_view body) {
-    constexpr std::string_view kDirections = "one of \"switch\", \"to-peer\", \"here\"";
+    constexpr std::string_view kDirections = R"(one of "switch", "to-peer", "here")";
     FieldReader reader(body);
     FailoverRequest request;
     reader.names("instances", request.instances);
