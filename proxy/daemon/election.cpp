@@ -396,7 +396,6 @@ struct Election::Impl : vrrp::RouterEnvironment {
             view.name = config.name;
             view.state = elector.state();
             view.releasing = elector.releasing();
-            view.holding = elector.holding();
             view.version = config.version;
             view.advertisement_interval = config.advertisement_interval;
             view.active_down_interval = elector.active_down_interval();

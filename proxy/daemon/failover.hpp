@@ -28,7 +28,6 @@ struct InstanceView {
     vrrp::State state = vrrp::State::Initialize;
     /// Giving its addresses up already.
     bool releasing = false;
-    bool holding = false;
     vrrp::Version version = vrrp::Version::V3;
     Microseconds advertisement_interval{};
     Microseconds active_down_interval{};

@@ -34,8 +34,9 @@ inline constexpr Message kStopped{"NODE_STOPPED", Level::Info, "stopped", "", tr
 inline constexpr Message kStopTimedOut{
     "NODE_STOP_TIMED_OUT", Level::Error, "did not stop within {seconds} s and exits now",
     "the lease removes what may be left of the virtual addresses; report this as a bug", true};
-inline constexpr Message kCannotStart{"NODE_CANNOT_START", Level::Error, "cannot start: {problem}",
-                                      "", true};
+inline constexpr Message kCannotStart{
+    "NODE_CANNOT_START", Level::Error, "cannot start: {problem}",
+    "mend what is named here and start again; tandemd -t checks the configuration", true};
 inline constexpr Message kNoReload{"NODE_NO_RELOAD", Level::Warning,
                                    "SIGHUP ignored: this version cannot reload its configuration",
                                    "restart the node that is not active, then fail over", false};
