@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,37 @@ inline constexpr std::uint8_t kDefaultPriority = 100;
 /// Priority 0 on the wire: the sender gives the addresses up.
 inline constexpr std::uint8_t kReleasePriority = 0;
 
+/// keepalived's auth_hmac: every advertisement carries a trailer with a truncated HMAC-SHA256, a
+/// time stamp and a sequence (draft-cassen-vrrp-auth-hmac-00). See auth_hmac.hpp.
+struct AuthHmacConfig {
+    /// How a replayed advertisement is told from a new one. Time: its stamp is within time_window
+    /// of the clock and above the sender's last. Monotonic: above the sender's last, whatever the
+    /// clock.
+    enum class AntiReplay : std::uint8_t { Time, Monotonic };
+    /// For a rollout without a gap. ReceiveOnly: sends no trailer, accepts both. Permissive: sends
+    /// one, accepts advertisements without. Enforce: sends one and demands one. A trailer that is
+    /// there must be right in every mode.
+    enum class Mode : std::uint8_t { ReceiveOnly, Permissive, Enforce };
+
+    /// Key id 1..255 → 32..64 bytes.
+    std::map<std::uint8_t, std::vector<std::uint8_t>> keys;
+    /// Signs what is sent; one of keys.
+    std::uint8_t active_key = 0;
+    AntiReplay anti_replay = AntiReplay::Time;
+    /// 1..300 s.
+    std::chrono::seconds time_window{5};
+    Mode mode = Mode::Enforce;
+};
+
+/// One line of unicast_peer.
+struct UnicastPeer {
+    IpAddress address;
+    /// Accepted range of the TTL (hop limit) of its advertisements. 255 proves that the sender is
+    /// on the link; routed peers need a lower min_ttl.
+    std::uint8_t min_ttl = 255;
+    std::uint8_t max_ttl = 255;
+};
+
 /// One vrrp_instance: the election part. The addresses it moves are configured in netlink.
 struct InstanceConfig {
     /// Name of the vrrp_instance; unique in a configuration.
@@ -48,6 +80,23 @@ struct InstanceConfig {
     bool start_as_active = false;
     /// False: a node that comes back leaves the addresses with the node that has them.
     bool preempt = true;
+    /// How long a lower priority stays active before this node preempts it; counted from the first
+    /// such advertisement, again from zero after an equal or higher one. Zero: no delay. Not
+    /// applied when nobody is active. 0..1000 s (keepalived).
+    std::chrono::microseconds preempt_delay{0};
+    /// After the start: advertisements are ignored and the first wait begins only then. Zero: none.
+    std::chrono::microseconds startup_delay{0};
+    /// Active: do not answer an advertisement of a lower priority with one's own (RFC 3768; RFC
+    /// 9568 and keepalived's default answer).
+    bool lower_priority_no_advert = false;
+    /// Active: send one more advertisement before giving way to a higher priority, so that the
+    /// winner sees the loser and announces the addresses once more.
+    bool higher_priority_send_advert = false;
+    /// Priority 255: ignore advertisements of others (RFC 9568 before erratum 8298).
+    bool owner_ignores_adverts = false;
+    /// The instance is a member of a vrrp_sync_group: it claims only when told so. See
+    /// sync_group.hpp.
+    bool in_sync_group = false;
     /// How many intervals without an advertisement before the active node counts as down.
     unsigned down_timer_adverts = 3;
     /// Addresses listed in the advertisement, in configuration order (no more than 255).
@@ -58,8 +107,13 @@ struct InstanceConfig {
     /// Source address of advertisements; unset: the interface's primary address (IPv4) or
     /// link-local address (IPv6).
     std::optional<IpAddress> source_address;
-    /// Destinations when not empty; otherwise the multicast group 224.0.0.18 / ff02::12.
-    std::vector<IpAddress> unicast_peers;
+    /// Destinations when not empty; otherwise the multicast group.
+    std::vector<UnicastPeer> unicast_peers;
+    /// TTL (hop limit) of what is sent to unicast peers. Multicast always uses 255.
+    std::uint8_t unicast_ttl = 255;
+    /// Unset: 224.0.0.18 / ff02::12.
+    std::optional<IpAddress> multicast_group;
+    std::optional<AuthHmacConfig> auth_hmac;
 };
 
 }  // namespace tandem::vrrp

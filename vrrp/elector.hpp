@@ -1,8 +1,9 @@
 // Election of one virtual router: events in, actions out. No socket, no clock, no log.
 //
 // RFC 9568 section 6.4 (version 3) and RFC 3768 section 6.4 (version 2), with keepalived's
-// extensions that are decisions of the election: nopreempt, `state MASTER`, a lower-priority
-// advertisement answered at once. vrrp/README.md maps every rule to its function and test.
+// extensions that are decisions of the election: nopreempt, preempt_delay, `state MASTER`, startup
+// delay, sync groups, priorities that change, a lower-priority advertisement answered at once.
+// vrrp/README.md maps every rule to its function and test.
 #pragma once
 
 #include "vrrp/config.hpp"
@@ -39,6 +40,7 @@ enum class Reason : std::uint8_t {
     AcquireFailed,   ///< the kernel refused the addresses
     TakeBack,        ///< a failover that no peer answered was undone
     SendFailed,      ///< active, and advertisements could not be sent for as long as a peer waits
+    SyncGroup,       ///< another member of the sync group cannot be active here
 };
 
 std::string_view to_string(State state);
@@ -86,8 +88,24 @@ struct StateChanged {
     friend bool operator==(const StateChanged&, const StateChanged&) = default;
 };
 
+/// Active, and another node with a worse claim advertised (keepalived's MASTER_RX_LOWER_PRI): two
+/// nodes were active for a moment. The other members of a sync group should announce as well.
+struct LowerClaimHeard {
+    std::uint8_t priority = 0;
+    IpAddress source;
+    friend bool operator==(const LowerClaimHeard&, const LowerClaimHeard&) = default;
+};
+/// The active node uses another interval than this one (version 3). Once per value heard.
+struct IntervalDiffers {
+    Duration heard{};
+    /// What the active down interval is computed with: heard, forced into a tenth to ten times our
+    /// own, so that a forged interval of 10 ms cannot make this node claim at the first hiccup.
+    Duration used{};
+    friend bool operator==(const IntervalDiffers&, const IntervalDiffers&) = default;
+};
+
 using Action = std::variant<SendAdvertisement, AcquireAddresses, ReleaseAddresses,
-                            AnnounceAddresses, StateChanged>;
+                            AnnounceAddresses, StateChanged, LowerClaimHeard, IntervalDiffers>;
 using Actions = std::vector<Action>;
 
 /// Election of one virtual router.
@@ -146,6 +164,20 @@ class Elector {
     /// single failure ends its next claim. Ignored in other states.
     Actions on_send_result(bool sent, TimePoint now);
 
+    /// Effective priority changed (tracking), 1..254; ignored by the owner of the addresses (255)
+    /// and when equal to the current one. Backup: the wait is moved by the difference of the skew
+    /// times. Active: told with the next advertisement; the peer decides.
+    Actions on_priority(std::uint8_t priority, TimePoint now);
+
+    /// Sync group, in_sync_group only. When a member's claim falls due it does not claim: it waits
+    /// as Backup with wants_active() until an advertisement that it gives way to, or until the
+    /// group orders the claim, which means that every member wants it or is active. Without
+    /// wants_active() a no-op.
+    Actions on_group_claim(TimePoint now);
+    /// Another member cannot be active here: Active → Backup (Reason::SyncGroup), addresses off,
+    /// priority 0. No-op in other states and while releasing.
+    Actions on_group_release(TimePoint now);
+
     /// Own address changed (tie-break only).
     void set_source_address(const IpAddress& address);
 
@@ -166,6 +198,11 @@ class Elector {
     /// True between ReleaseAddresses and on_addresses_released() of a graceful give-up.
     [[nodiscard]] bool releasing() const;
     [[nodiscard]] bool holding() const;
+    /// The claim fell due and the sync group has not ordered it yet, or it is ordered and waits for
+    /// a release in flight.
+    [[nodiscard]] bool wants_active() const;
+    /// What is advertised: configured, or as last set by on_priority().
+    [[nodiscard]] std::uint8_t priority() const;
     /// nullopt when not holding or when the hold has no end.
     [[nodiscard]] std::optional<TimePoint> hold_until() const;
     [[nodiscard]] Duration active_down_interval() const;

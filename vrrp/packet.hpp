@@ -63,7 +63,7 @@ enum class Discard : std::uint8_t {
     VirtualRouterId,     ///< belongs to another virtual router on the link
     Destination,         ///< multicast for a unicast instance, unicast for a multicast one, not us
     UnknownPeer,         ///< unicast from an address that is not in the list of peers
-    TimeToLive,          ///< multicast with a TTL or hop limit other than 255
+    TimeToLive,          ///< multicast: not 255; unicast: outside the peer's min_ttl and max_ttl
     Version,             ///< not the configured version
     Type,                ///< not an advertisement (1 is the only type)
     PacketLength,        ///< shorter or longer than its own header says
@@ -71,8 +71,16 @@ enum class Discard : std::uint8_t {
     AuthenticationType,  ///< version 2: not the configured authentication
     Authentication,      ///< version 2: wrong password
     Interval,            ///< version 2: not our interval; version 3: zero
-    AddressList,         ///< version 3: no address at all
+    AddressList,         ///< no address at all
+    HmacMissing,         ///< auth_hmac in mode enforce: no trailer
+    HmacMalformed,       ///< auth_hmac: unknown extension type or reserved bits
+    HmacUnknownKey,      ///< auth_hmac: a key id that is not configured
+    HmacInvalid,         ///< auth_hmac: wrong signature
+    HmacStale,           ///< auth_hmac: outside the time window
+    HmacReplay,          ///< auth_hmac: not newer than the last one of this sender
 };
+/// Number of values of Discard.
+inline constexpr std::size_t kDiscardReasons = static_cast<std::size_t>(Discard::HmacReplay) + 1;
 
 /// Stable names, those of RFC 8347 (ietf-vrrp) where it has one: "checksum-error", ….
 std::string_view to_string(Discard reason);

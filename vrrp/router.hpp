@@ -1,6 +1,7 @@
 // Shell of one virtual router: sockets and timers around the Elector. Runs on the election thread.
 #pragma once
 
+#include "vrrp/auth_hmac.hpp"
 #include "vrrp/elector.hpp"
 #include "vrrp/router_counters.hpp"
 
@@ -15,6 +16,30 @@
 
 namespace tandem::vrrp {
 
+/// A packet that does not fit a healthy pair: an attack, a foreign cluster, or two nodes that are
+/// configured differently. The kinds in their order here: those that a neighbour can forge without
+/// knowing a secret come first.
+struct Concern {
+    enum class Kind : std::uint8_t {
+        Discarded,     ///< `discard` says why
+        AddressList,   ///< accepted, but its addresses are not ours: another cluster on this VRID?
+        ChecksumForm,  ///< accepted, but the peer uses the other checksum form of version 3
+        Interval,      ///< accepted; the active node's interval is not ours
+        DuplicateOwner,  ///< priority 255 from another node while this one owns the addresses
+        EqualPriority,   ///< same priority as ours: the addresses of the nodes decide
+        Flood,           ///< more packets than any peer sends; the rest is not looked at
+        ClockSkew,       ///< auth_hmac: the sender's clock is off by more than half the window
+    };
+    Kind kind{};
+    Discard discard{};
+    /// Of the IP header.
+    IpAddress source;
+    /// For people: what was found against what was expected. Empty: the kind says it all.
+    std::string detail;
+};
+/// Stable names: "discarded", "address-list", "checksum-form", …
+std::string_view to_string(Concern::Kind kind);
+
 /// What a router needs from the rest of the node. Implemented by proxy/daemon. All calls come from
 /// the election thread and must not block for longer than a netlink request.
 class RouterEnvironment {
@@ -27,6 +52,18 @@ class RouterEnvironment {
     virtual void release_addresses(const std::string& instance, std::function<void()> done) = 0;
     virtual void announce_addresses(const std::string& instance) = 0;
     virtual void on_transition(const std::string& instance, const StateChanged& change) = 0;
+    /// Active, and a node with a worse claim advertised.
+    virtual void on_lower_claim(const std::string& instance, const LowerClaimHeard& claim) = 0;
+    /// Something that a person should look into; see Concern. Called when it begins and then at
+    /// most once a second while it goes on.
+    virtual void on_concern(const std::string& instance, const Concern& concern) = 0;
+    /// After every event of the elector of a member of a sync group: the caller runs
+    /// plan_sync_group().
+    virtual void on_group_event(const std::string& instance) = 0;
+    /// The replay marks changed; at most once a second, and when the router stops. To be kept for
+    /// the next life.
+    virtual void on_replay_marks(const std::string& instance,
+                                 const std::vector<ReplayMark>& marks) = 0;
     /// A packet was dropped. `reason` is a stable name of RFC 8347 (checksum-error, ip-ttl-error…);
     /// called for each packet, the callee limits its log rate.
     virtual void on_discard(const std::string& instance, std::string_view reason,
@@ -47,7 +84,9 @@ class RouterEnvironment {
 /// interface, so call it before or after start(), in any order.
 class Router {
   public:
-    Router(boost::asio::io_context& context, InstanceConfig config, RouterEnvironment& environment);
+    /// @param marks replay marks of an earlier life; see RouterEnvironment::on_replay_marks.
+    Router(boost::asio::io_context& context, InstanceConfig config, RouterEnvironment& environment,
+           std::vector<ReplayMark> marks = {});
     ~Router();
     Router(const Router&) = delete;
     Router& operator=(const Router&) = delete;
@@ -62,6 +101,12 @@ class Router {
     /// Link down, interface gone, or no source address: Fault.
     void interface_unusable();
 
+    /// A fault that is not the interface's: a tracked object, the sync group. The instance takes
+    /// part when the interface is usable and this is false; false at first. The socket stays open.
+    void set_fault(bool faulty);
+    void set_priority(std::uint8_t priority);
+    void group_claim();
+    void group_release();
     void failover(std::optional<TimePoint> hold_until);
     void resume();
     void take_back();

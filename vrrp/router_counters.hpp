@@ -2,7 +2,9 @@
 #pragma once
 
 #include "vrrp/elector.hpp"
+#include "vrrp/packet.hpp"
 
+#include <array>
 #include <cstdint>
 
 namespace tandem::vrrp {
@@ -19,6 +21,10 @@ struct RouterCounters {
     std::uint64_t became_active = 0;
     /// Packets for this virtual router that failed a check; each one is reported by on_discard.
     std::uint64_t discarded = 0;
+    /// The same by reason; index: Discard. Names for people and metrics: to_string(Discard).
+    std::array<std::uint64_t, kDiscardReasons> discarded_by_reason{};
+    /// Packets for this virtual router that were not looked at: more than a peer can mean to send.
+    std::uint64_t flood_dropped = 0;
     /// Accepted advertisements whose addresses are not the configured ones.
     std::uint64_t address_list_mismatches = 0;
     /// Accepted version 3 IPv4 advertisements in the checksum form that this node does not send:

@@ -1,0 +1,59 @@
+// Tells the world about state changes: notify scripts and notify FIFOs, as keepalived does. Shell;
+// the order and what is left out is decided in notify_queue (pure).
+#pragma once
+
+#include "proxy/config/model.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+
+namespace tandem::daemon {
+
+/// What keepalived calls the states; arguments of scripts and words of FIFO lines.
+enum class NotifyEvent : std::uint8_t {
+    Master,
+    Backup,
+    Fault,
+    Stop,
+    MasterRxLowerPriority,  ///< MASTER_RX_LOWER_PRI: script notify_master_rx_lower_pri and FIFO
+    MasterPriority,         ///< MASTER_PRIORITY: FIFO only
+    BackupPriority,         ///< BACKUP_PRIORITY: FIFO only
+};
+
+/// Create and use on the control thread. For each instance (and group) one program runs at a time:
+/// the specific one, then the generic one; while they run only the latest state is remembered, so
+/// the last state told is the state that is. A program that runs longer than kTimeout is ended.
+class Notifier {
+  public:
+    static constexpr std::chrono::seconds kTimeout{60};
+    /// How long stop() lets STOP programs run.
+    static constexpr std::chrono::seconds kStopPatience{1};
+
+    using Problem = std::function<void(const std::string& name, const std::string& text)>;
+
+    Notifier(boost::asio::io_context& context, const config::Model& model, Problem problem);
+    ~Notifier();
+    Notifier(const Notifier&) = delete;
+    Notifier& operator=(const Notifier&) = delete;
+
+    /// Creates the FIFOs and starts their scripts.
+    void start();
+    /// @param priority effective priority now.
+    void instance_changed(const std::string& instance, NotifyEvent event, std::uint8_t priority);
+    /// Groups: Master, Backup, Fault, Stop; the priority told is always 0.
+    void group_changed(const std::string& group, NotifyEvent event);
+    /// Call after the last event (Stop of every instance); `done` when the programs ended or
+    /// kStopPatience passed. FIFOs are removed.
+    void stop(std::function<void()> done);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tandem::daemon
