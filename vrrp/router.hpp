@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vrrp/auth_hmac.hpp"
+#include "vrrp/concern.hpp"
 #include "vrrp/elector.hpp"
 #include "vrrp/router_counters.hpp"
 
@@ -15,30 +16,6 @@
 #include <boost/asio/io_context.hpp>
 
 namespace tandem::vrrp {
-
-/// A packet that does not fit a healthy pair: an attack, a foreign cluster, or two nodes that are
-/// configured differently. The kinds in their order here: those that a neighbour can forge without
-/// knowing a secret come first.
-struct Concern {
-    enum class Kind : std::uint8_t {
-        Discarded,     ///< `discard` says why
-        AddressList,   ///< accepted, but its addresses are not ours: another cluster on this VRID?
-        ChecksumForm,  ///< accepted, but the peer uses the other checksum form of version 3
-        Interval,      ///< accepted; the active node's interval is not ours
-        DuplicateOwner,  ///< priority 255 from another node while this one owns the addresses
-        EqualPriority,   ///< same priority as ours: the addresses of the nodes decide
-        Flood,           ///< more packets than any peer sends; the rest is not looked at
-        ClockSkew,       ///< auth_hmac: the sender's clock is off by more than half the window
-    };
-    Kind kind{};
-    Discard discard{};
-    /// Of the IP header.
-    IpAddress source;
-    /// For people: what was found against what was expected. Empty: the kind says it all.
-    std::string detail;
-};
-/// Stable names: "discarded", "address-list", "checksum-form", …
-std::string_view to_string(Concern::Kind kind);
 
 /// What a router needs from the rest of the node. Implemented by proxy/daemon. All calls come from
 /// the election thread and must not block for longer than a netlink request.
@@ -64,10 +41,6 @@ class RouterEnvironment {
     /// the next life.
     virtual void on_replay_marks(const std::string& instance,
                                  const std::vector<ReplayMark>& marks) = 0;
-    /// A packet was dropped. `reason` is a stable name of RFC 8347 (checksum-error, ip-ttl-error…);
-    /// called for each packet, the callee limits its log rate.
-    virtual void on_discard(const std::string& instance, std::string_view reason,
-                            const IpAddress& source) = 0;
     /// An advertisement of another node was accepted (after the elector saw it).
     virtual void on_peer_advertisement(const std::string& instance,
                                        const ReceivedAdvertisement& advert) = 0;
@@ -86,7 +59,7 @@ class Router {
   public:
     /// @param marks replay marks of an earlier life; see RouterEnvironment::on_replay_marks.
     Router(boost::asio::io_context& context, InstanceConfig config, RouterEnvironment& environment,
-           std::vector<ReplayMark> marks = {});
+           const std::vector<ReplayMark>& marks = {});
     ~Router();
     Router(const Router&) = delete;
     Router& operator=(const Router&) = delete;
@@ -111,6 +84,8 @@ class Router {
     void resume();
     void take_back();
 
+    /// The interface or the socket keeps this instance from taking part.
+    [[nodiscard]] bool transport_fault() const;
     [[nodiscard]] const InstanceConfig& config() const;
     [[nodiscard]] const Elector& elector() const;
     [[nodiscard]] const RouterCounters& counters() const;

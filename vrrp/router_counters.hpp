@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vrrp/elector.hpp"
+#include "vrrp/lateness.hpp"
 #include "vrrp/packet.hpp"
 
 #include <array>
@@ -23,15 +24,15 @@ struct RouterCounters {
     std::uint64_t discarded = 0;
     /// The same by reason; index: Discard. Names for people and metrics: to_string(Discard).
     std::array<std::uint64_t, kDiscardReasons> discarded_by_reason{};
-    /// Packets for this virtual router that were not looked at: more than a peer can mean to send.
-    std::uint64_t flood_dropped = 0;
+    /// Packets that the kernel dropped because the socket's buffer was full.
+    std::uint64_t dropped = 0;
     /// Accepted advertisements whose addresses are not the configured ones.
     std::uint64_t address_list_mismatches = 0;
     /// Accepted version 3 IPv4 advertisements in the checksum form that this node does not send:
     /// a peer that accepts one form only (keepalived) does not hear this node.
     std::uint64_t checksum_form_mismatches = 0;
-    /// Largest lateness of a deadline of the elector (advertisement or active down) seen so far.
-    Duration worst_lateness{};
+    /// Of the elector's deadlines (advertisement, active down).
+    Lateness lateness;
 };
 
 }  // namespace tandem::vrrp
