@@ -6,11 +6,13 @@
 #include "proxy/daemon/failover.hpp"
 #include "proxy/daemon/instance_snapshot.hpp"
 #include "proxy/daemon/log_line.hpp"
+#include "proxy/daemon/notifier.hpp"
 #include "vrrp/router.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +31,14 @@ class ElectionObserver {
   public:
     virtual ~ElectionObserver() = default;
     virtual void on_election_message(const Message& message, Fields fields) = 0;
+    /// For notify scripts and FIFOs.
+    /// @param priority effective priority now.
+    virtual void on_instance_event(const std::string& instance, NotifyEvent event,
+                                   std::uint8_t priority) = 0;
+    virtual void on_group_event(const std::string& group, NotifyEvent event) = 0;
+    /// To be kept for the next life.
+    virtual void on_replay_marks(const std::string& instance,
+                                 const std::vector<vrrp::ReplayMark>& marks) = 0;
 };
 
 /// Construct, start(), and stop() on the control thread. The other functions may be called from any
@@ -38,9 +48,14 @@ class Election {
     struct Options {
         /// SCHED_RR priority; zero: 1.
         unsigned realtime_priority = 0;
+        /// Instance → replay marks of an earlier life.
+        std::map<std::string, std::vector<vrrp::ReplayMark>> replay_marks;
     };
-    Election(std::vector<config::InstanceSettings> instances, Options options,
-             relay::Engine& engine, ElectionObserver& observer);
+    using ResumeHandler =
+        std::function<void(std::vector<std::string> resumed, std::string unknown)>;
+
+    Election(const config::Model& model, Options options, relay::Engine& engine,
+             ElectionObserver& observer);
     ~Election();
     Election(const Election&) = delete;
     Election& operator=(const Election&) = delete;
@@ -57,8 +72,9 @@ class Election {
     void failover(FailoverCommand command, std::function<void(FailoverResult)> handler);
     /// Ends the hold of the named instances (empty: all). The handler gets the names that were
     /// resumed, and the first name that does not exist (then nothing was done).
-    void resume(std::vector<std::string> instances,
-                std::function<void(std::vector<std::string> resumed, std::string unknown)> handler);
+    void resume(std::vector<std::string> instances, ResumeHandler handler);
+    /// What is known of a tracked object now; see Tracking.
+    void tracked(vrrp::TrackKind kind, std::string name, vrrp::TrackStatus status);
 
   private:
     struct Impl;

@@ -315,4 +315,10 @@ FailoverMachine::Move* FailoverMachine::find(const std::string& instance) {
     return move == moves_.end() ? nullptr : &*move;
 }
 
+bool gives_up_on_lower_priority(const vrrp::InstanceConfig& config, vrrp::State state,
+                                std::uint8_t before, std::uint8_t after) {
+    // Preemption is a matter of the peer's configuration; a pair has the same on both nodes.
+    return !config.preempt && state == vrrp::State::Active && after < before;
+}
+
 }  // namespace tandem::daemon

@@ -128,4 +128,12 @@ class FailoverMachine {
 /// (version 3) or one second (version 2); half an interval and 50 ms are added for a busy machine.
 Microseconds default_patience(const InstanceView& instance);
 
+/// The trap of nopreempt: when a tracked object with a weight fails on the active node, its
+/// priority drops, but a peer with nopreempt accepts any priority and never takes over. So this
+/// node gives the addresses up once, and takes them back when no peer answers. The failure itself
+/// counts, not the level: two nodes that both fail do not toss the addresses to and fro.
+/// @param before, after effective priorities.
+bool gives_up_on_lower_priority(const vrrp::InstanceConfig& config, vrrp::State state,
+                                std::uint8_t before, std::uint8_t after);
+
 }  // namespace tandem::daemon

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "netlink/config.hpp"
+#include "proxy/daemon/alarms.hpp"
 #include "vrrp/elector.hpp"
 #include "vrrp/router_counters.hpp"
+#include "vrrp/track.hpp"
 
 #include <chrono>
 #include <optional>
@@ -26,8 +28,15 @@ struct InstanceSnapshot {
     std::chrono::microseconds active_down_interval{};
     std::optional<vrrp::ReceivedAdvertisement> peer;
     std::optional<std::chrono::milliseconds> peer_heard_ago;
-    /// Empty: none.
-    std::string fault;
+    std::uint8_t effective_priority = 0;
+    /// Empty: in none.
+    std::string sync_group;
+    /// Why the instance cannot take part, for people; empty: it can.
+    std::vector<std::string> faults;
+    std::vector<vrrp::TrackedObject> tracked;
+    /// One per tracked object.
+    std::vector<vrrp::TrackStatus> tracked_status;
+    std::vector<Alarm> alarms;
     vrrp::RouterCounters counters;
 };
 

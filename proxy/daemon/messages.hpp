@@ -68,10 +68,42 @@ inline constexpr Message kInterfaceUsable{"INTERFACE_USABLE", Level::Info,
 inline constexpr Message kInterfaceUnusable{
     "INTERFACE_UNUSABLE", Level::Error, "({instance}) interface {interface} is unusable: {fault}",
     "bring the link up and give it an address of the instance's family", true};
-inline constexpr Message kAdvertisementDiscarded{
-    "ADVERTISEMENT_DISCARDED", Level::Warning,
-    "({instance}) advertisement from {source} discarded: {discard}",
-    "compare version, VRID, interval and authentication of the two nodes", false};
+inline constexpr Message kAdvertisementAlarm{
+    "ADVERTISEMENT_ALARM", Level::Warning,
+    "({instance}) advertisement from {source}, MAC address {mac}: {reason}: {detail}",
+    "if this is the other node, make both configurations agree; if not, find that machine", true};
+inline constexpr Message kPeerDiffers{
+    "ELECTION_PEER_DIFFERS", Level::Warning,
+    "({instance}) {source} differs from this node: {reason}: {detail}",
+    "make both configurations agree", true};
+inline constexpr Message kLowerClaim{"ELECTION_LOWER_CLAIM", Level::Warning,
+                                     "({instance}) Received advertisement from {source} with lower "
+                                     "priority {priority}: two nodes were "
+                                     "active; the addresses are announced again",
+                                     "", true};
+inline constexpr Message kPriorityChanged{
+    "ELECTION_PRIORITY", Level::Info,
+    "({instance}) Changing effective priority from {from} to {to}", "", true};
+inline constexpr Message kTrackedChanged{"TRACKED_CHANGED", Level::Info,
+                                         "{kind} {name} is now {state}: {detail}", "", true};
+inline constexpr Message kTrackingProblem{"TRACKING_PROBLEM", Level::Warning,
+                                          "{kind} {name}: {error}", "", true};
+inline constexpr Message kInstanceFault{
+    "INSTANCE_FAULT", Level::Error, "({instance}) cannot take part: {fault}",
+    "mend what is named here; the node takes part again by itself", true};
+inline constexpr Message kInstanceFaultEnded{"INSTANCE_FAULT_ENDED", Level::Info,
+                                             "({instance}) takes part again: no fault is left", "",
+                                             true};
+inline constexpr Message kGivesUpForTracking{
+    "ELECTION_GIVES_UP", Level::Warning,
+    "({instance}) a tracked object failed and a peer with nopreempt would not take over: gives the "
+    "addresses up",
+    "remove the weight of the tracked object, so that its failure is a fault", true};
+inline constexpr Message kNotifyProblem{"NOTIFY_PROBLEM", Level::Warning, "notify {name}: {error}",
+                                        "", true};
+inline constexpr Message kReplayMarksNotKept{
+    "REPLAY_MARKS_NOT_KEPT", Level::Warning, "replay marks are not kept: {error}",
+    "until then a restart of this node forgets which signed advertisements it has seen", false};
 inline constexpr Message kAdvertisementNotSent{"ADVERTISEMENT_NOT_SENT", Level::Warning,
                                                "({instance}) advertisement not sent: {error}", "",
                                                false};
@@ -105,6 +137,18 @@ inline constexpr Message kAnnounceFailed{
 inline constexpr Message kNetlinkOverrun{
     "NETLINK_OVERRUN", Level::Warning,
     "the kernel dropped notifications; links and addresses were read again", "", true};
+inline constexpr Message kRouteRepaired{
+    "ROUTE_REPAIRED", Level::Warning,
+    "virtual route {route} was removed by somebody else and put back", "find out who", true};
+inline constexpr Message kRouteFailed{"ROUTE_FAILED", Level::Error,
+                                      "virtual route {route} could not be added: {error}",
+                                      "check gateway and interface of the route", true};
+inline constexpr Message kRouteNotRemoved{"ROUTE_REMOVE_FAILED", Level::Error,
+                                          "virtual route {route} could not be removed: {error}",
+                                          "remove it with `ip route`", true};
+inline constexpr Message kStaleRouteRemoved{"ROUTE_STALE_REMOVED", Level::Warning,
+                                            "virtual route {route} of an earlier life removed", "",
+                                            true};
 inline constexpr Message kReleaseLate{
     "RELEASE_LATE", Level::Error,
     "({instance}) the relay did not reset its {connections} connections in time; the addresses go "
@@ -162,7 +206,17 @@ inline constexpr std::array kAll{kStarting,
                                  kSentPriorityZero,
                                  kInterfaceUsable,
                                  kInterfaceUnusable,
-                                 kAdvertisementDiscarded,
+                                 kAdvertisementAlarm,
+                                 kPeerDiffers,
+                                 kLowerClaim,
+                                 kPriorityChanged,
+                                 kTrackedChanged,
+                                 kTrackingProblem,
+                                 kInstanceFault,
+                                 kInstanceFaultEnded,
+                                 kGivesUpForTracking,
+                                 kNotifyProblem,
+                                 kReplayMarksNotKept,
                                  kAdvertisementNotSent,
                                  kAddressesAdded,
                                  kAddressesRemoved,
@@ -173,6 +227,10 @@ inline constexpr std::array kAll{kStarting,
                                  kStaleRemoved,
                                  kAnnounceFailed,
                                  kNetlinkOverrun,
+                                 kRouteRepaired,
+                                 kRouteFailed,
+                                 kRouteNotRemoved,
+                                 kStaleRouteRemoved,
                                  kReleaseLate,
                                  kFailoverRequested,
                                  kFailoverEnded,

@@ -5,7 +5,10 @@
 #include "proxy/daemon/control_backend.hpp"
 #include "proxy/daemon/election.hpp"
 #include "proxy/daemon/logging.hpp"
+#include "proxy/daemon/notifier.hpp"
 #include "proxy/daemon/realtime.hpp"
+#include "proxy/daemon/replay_store.hpp"
+#include "proxy/daemon/tracking.hpp"
 #include "proxy/relay/engine.hpp"
 #include "proxy/relay/health_checker.hpp"
 
@@ -61,6 +64,32 @@ class Journal : public ElectionObserver, public relay::EngineObserver {
     void on_election_message(const Message& message, Fields fields) override {
         hand_over(message, std::move(fields));
     }
+    /// Where events for notify scripts go; set before the election starts.
+    void set_notifier(Notifier* notifier) { notifier_ = notifier; }
+    void set_replay_file(std::string path) {
+        replay_file_ = std::move(path);
+        replay_marks_ = load_replay_marks(replay_file_);
+    }
+    [[nodiscard]] const ReplayMarks& replay_marks() const { return replay_marks_; }
+
+    void on_instance_event(const std::string& instance, NotifyEvent event,
+                           std::uint8_t priority) override {
+        asio::post(context_, [this, instance, event, priority] {
+            notifier_->instance_changed(instance, event, priority);
+        });
+    }
+    void on_group_event(const std::string& group, NotifyEvent event) override {
+        asio::post(context_, [this, group, event] { notifier_->group_changed(group, event); });
+    }
+    void on_replay_marks(const std::string& instance,
+                         const std::vector<vrrp::ReplayMark>& marks) override {
+        asio::post(context_, [this, instance, marks] {
+            replay_marks_[instance] = marks;
+            if (const auto error = save_replay_marks(replay_file_, replay_marks_)) {
+                write(messages::kReplayMarksNotKept, {{"error", error.message()}});
+            }
+        });
+    }
     void on_accept_paused(std::string_view service, std::string_view reason) override {
         hand_over(messages::kAcceptPaused,
                   {{"service", std::string{service}}, {"limit", std::string{reason}}});
@@ -92,6 +121,9 @@ class Journal : public ElectionObserver, public relay::EngineObserver {
     LogLimiter limiter_;
     control::EventLog events_;
     std::function<void()> on_event_;
+    Notifier* notifier_ = nullptr;
+    std::string replay_file_;
+    ReplayMarks replay_marks_;
 };
 
 std::vector<relay::IpAddress> virtual_addresses(const config::Model& model) {
@@ -113,7 +145,21 @@ class Node {
           journal_(context_, {options.log_json, options.log_to_console, options.log_detail}),
           engine_({model_.services, model_.global.workers, model_.global.max_connections},
                   journal_),
-          election_(model_.instances, {model_.global.realtime_priority}, engine_, journal_),
+          notifier_(
+              context_, model_,
+              [this](const std::string& subject, const std::string& text) {
+                  journal_.write(messages::kNotifyProblem, {{"name", subject}, {"error", text}});
+              }),
+          election_(model_, election_options(), engine_, journal_),
+          tracking_(
+              context_, model_,
+              [this](vrrp::TrackKind kind, const std::string& object,
+                     const vrrp::TrackStatus& status) { on_tracked(kind, object, status); },
+              [this](vrrp::TrackKind kind, const std::string& object, const std::string& text) {
+                  journal_.write(
+                      messages::kTrackingProblem,
+                      {{"kind", std::string{to_string(kind)}}, {"name", object}, {"error", text}});
+              }),
           health_(
               context_, model_.services, virtual_addresses(model_),
               [this](const relay::HealthChange& change) { on_health(change); },
@@ -149,6 +195,22 @@ class Node {
     }
 
   private:
+    Election::Options election_options() {
+        journal_.set_notifier(&notifier_);
+        journal_.set_replay_file(options_.run_directory + "/replay-marks.json");
+        return {model_.global.realtime_priority, journal_.replay_marks()};
+    }
+
+    void on_tracked(vrrp::TrackKind kind, const std::string& object,
+                    const vrrp::TrackStatus& status) {
+        const std::string state = !status.up ? "unknown" : *status.up ? "up" : "down";
+        journal_.write(messages::kTrackedChanged, {{"kind", std::string{to_string(kind)}},
+                                                   {"name", object},
+                                                   {"state", state},
+                                                   {"detail", status.detail}});
+        election_.tracked(kind, object, status);
+    }
+
     bool start() {
         journal_.write(messages::kStarting, {{"version", TANDEM_VERSION}, {"node", name_}});
         journal_.set_on_event([this] { server_.notify_followers(); });
@@ -175,6 +237,8 @@ class Node {
         if (const auto error = election_.start()) {
             return fail("cannot follow the kernel's links and addresses", error);
         }
+        notifier_.start();
+        tracking_.start();
         health_.start();
         wait_for_signal();
         journal_.write(messages::kReady, {});
@@ -207,6 +271,7 @@ class Node {
         }
         journal_.write(messages::kStopping, {{"signal", signal}});
         health_.stop();
+        tracking_.stop();
         stop_timer_.expires_after(kStopBound);
         stop_timer_.async_wait([this](boost::system::error_code error) {
             if (!error) {
@@ -216,7 +281,10 @@ class Node {
                 finish_stop();
             }
         });
-        election_.shutdown([this] { asio::post(context_, [this] { finish_stop(); }); });
+        // The last events for the scripts were posted before this one.
+        election_.shutdown([this] {
+            asio::post(context_, [this] { notifier_.stop([this] { finish_stop(); }); });
+        });
     }
 
     void finish_stop() {
@@ -240,7 +308,9 @@ class Node {
     asio::io_context context_{1};
     Journal journal_;
     relay::Engine engine_;
+    Notifier notifier_;
     Election election_;
+    Tracking tracking_;
     relay::HealthChecker health_;
     ControlBackend backend_;
     control::Server server_;

@@ -33,6 +33,65 @@ json::value peer_json(const InstanceSnapshot& instance) {
     return peer;
 }
 
+json::array tracked_json(const InstanceSnapshot& instance) {
+    json::array out;
+    for (std::size_t i = 0; i < instance.tracked.size(); ++i) {
+        const vrrp::TrackedObject& object = instance.tracked[i];
+        const vrrp::TrackStatus& status = instance.tracked_status[i];
+        const std::string_view state = !status.up ? "unknown" : *status.up ? "up" : "down";
+        out.push_back(json::object{{"kind", to_string(object.kind)},
+                                   {"name", object.name},
+                                   {"weight", object.weight},
+                                   {"reverse", object.reverse},
+                                   {"state", state},
+                                   {"detail", status.detail}});
+    }
+    return out;
+}
+
+json::array alarms_json(const InstanceSnapshot& instance) {
+    json::array out;
+    for (const Alarm& alarm : instance.alarms) {
+        out.push_back(json::object{{"kind", alarm.kind},
+                                   {"source", alarm.source},
+                                   {"mac", alarm.mac},
+                                   {"detail", alarm.detail},
+                                   {"count", alarm.count},
+                                   {"last", to_rfc3339(alarm.last)}});
+    }
+    return out;
+}
+
+json::object lateness_json(const vrrp::LatenessSummary& lateness) {
+    return {{"count", lateness.count},
+            {"p50_ms", to_milliseconds(lateness.p50)},
+            {"p99_ms", to_milliseconds(lateness.p99)},
+            {"p999_ms", to_milliseconds(lateness.p999)},
+            {"max_ms", to_milliseconds(lateness.max)}};
+}
+
+json::object counters_json(const vrrp::RouterCounters& counters) {
+    json::object reasons;
+    for (std::size_t i = 0; i < counters.discarded_by_reason.size(); ++i) {
+        reasons[to_string(static_cast<vrrp::Discard>(i))] = counters.discarded_by_reason.at(i);
+    }
+    return {{"adverts_sent", counters.adverts_sent},
+            {"adverts_failed", counters.adverts_failed},
+            {"adverts_received", counters.adverts_received},
+            {"priority_zero_sent", counters.priority_zero_sent},
+            {"priority_zero_received", counters.priority_zero_received},
+            {"became_active", counters.became_active},
+            {"discarded", counters.discarded},
+            {"discarded_by_reason", std::move(reasons)},
+            {"address_list_mismatches", counters.address_list_mismatches},
+            {"checksum_form_mismatches", counters.checksum_form_mismatches},
+            {"dropped", counters.dropped},
+            {"worst_lateness_ms", to_milliseconds(counters.lateness.total().max)},
+            {"lateness", lateness_json(counters.lateness.total())},
+            {"lateness_recent",
+             lateness_json(counters.lateness.recent(std::chrono::steady_clock::now()))}};
+}
+
 json::object instance_json(const InstanceSnapshot& instance) {
     const vrrp::InstanceConfig& config = instance.config;
     json::object out;
@@ -44,7 +103,9 @@ json::object instance_json(const InstanceSnapshot& instance) {
     out["virtual_router_id"] = config.virtual_router_id;
     out["version"] = static_cast<unsigned>(config.version);
     out["priority"] = config.priority;
-    out["effective_priority"] = config.priority;
+    out["effective_priority"] = instance.effective_priority;
+    out["sync_group"] =
+        instance.sync_group.empty() ? json::value(nullptr) : json::value(instance.sync_group);
     out["advertisement_interval_ms"] = to_milliseconds(config.advertisement_interval);
     out["active_down_interval_ms"] = to_milliseconds(instance.active_down_interval);
     out["addresses"] = addresses_json(instance);
@@ -54,20 +115,11 @@ json::object instance_json(const InstanceSnapshot& instance) {
         json::object{{"active", instance.holding},
                      {"until", instance.hold_until ? json::value(to_rfc3339(*instance.hold_until))
                                                    : json::value(nullptr)}};
-    json::array faults;
-    if (!instance.fault.empty()) {
-        faults.emplace_back(instance.fault);
-    }
-    out["faults"] = std::move(faults);
+    out["faults"] = json::array(instance.faults.begin(), instance.faults.end());
+    out["tracked"] = tracked_json(instance);
+    out["alarms"] = alarms_json(instance);
     out["peer"] = peer_json(instance);
-    out["counters"] =
-        json::object{{"adverts_sent", instance.counters.adverts_sent},
-                     {"adverts_received", instance.counters.adverts_received},
-                     {"priority_zero_sent", instance.counters.priority_zero_sent},
-                     {"priority_zero_received", instance.counters.priority_zero_received},
-                     {"became_active", instance.counters.became_active},
-                     {"discarded", instance.counters.discarded},
-                     {"worst_lateness_ms", to_milliseconds(instance.counters.worst_lateness)}};
+    out["counters"] = counters_json(instance.counters);
     return out;
 }
 

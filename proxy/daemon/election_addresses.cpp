@@ -1,0 +1,252 @@
+// What the routers ask of the node: addresses on and off, and what they tell.
+#include "proxy/daemon/election_impl.hpp"
+#include "proxy/relay/engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+namespace tandem::daemon {
+namespace {
+
+namespace asio = boost::asio;
+
+/// How long the addresses wait for the relay to reset its connections. Longer would keep two nodes
+/// answering for longer than the peer's takeover allows (I1).
+constexpr Milliseconds kRelayPatience{250};
+
+const Message& message_of(netlink::Notice::Kind kind) {
+    using Kind = netlink::Notice::Kind;
+    switch (kind) {
+        case Kind::AddressRepaired:
+            return messages::kAddressRepaired;
+        case Kind::AddressFailed:
+            return messages::kAddressFailed;
+        case Kind::RemoveFailed:
+            return messages::kRemoveFailed;
+        case Kind::StaleRemoved:
+            return messages::kStaleRemoved;
+        case Kind::AnnounceFailed:
+            return messages::kAnnounceFailed;
+        case Kind::Overrun:
+            return messages::kNetlinkOverrun;
+    }
+    return messages::kNetlinkOverrun;
+}
+
+const Message& message_of(vrrp::State state) {
+    switch (state) {
+        case vrrp::State::Initialize:
+            return messages::kEnteringInitialize;
+        case vrrp::State::Backup:
+            return messages::kEnteringBackup;
+        case vrrp::State::Active:
+            return messages::kEnteringActive;
+        case vrrp::State::Fault:
+            return messages::kEnteringFault;
+    }
+    return messages::kEnteringFault;
+}
+
+NotifyEvent event_of(vrrp::State state) {
+    switch (state) {
+        case vrrp::State::Active:
+            return NotifyEvent::Master;
+        case vrrp::State::Backup:
+            return NotifyEvent::Backup;
+        case vrrp::State::Fault:
+            return NotifyEvent::Fault;
+        case vrrp::State::Initialize:
+            break;
+    }
+    return NotifyEvent::Stop;
+}
+
+std::string mac_text(const std::optional<netlink::Sightings::MacAddress>& mac) {
+    if (!mac) {
+        return "unknown";
+    }
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string text;
+    for (const std::uint8_t byte : *mac) {
+        text += text.empty() ? "" : ":";
+        text += kDigits[byte >> 4U];
+        text += kDigits[byte & 0xFU];
+    }
+    return text;
+}
+
+}  // namespace
+
+bool Election::Impl::acquire_addresses(const std::string& name) {
+    // The gate opens first: a client that follows the announcement must not meet a closed one.
+    engine.activate(name);
+    if (const auto error = vips.acquire(name)) {
+        engine.deactivate(name, [](std::uint64_t) {});
+        report(messages::kAddressesNotAdded, {{"instance", name}, {"error", error.message()}});
+        run(failover.on_unavailable(name, Clock::now()));
+        return false;
+    }
+    report(messages::kAddressesAdded, {{"instance", name}});
+    run(failover.on_active_here(name, Clock::now()));
+    return true;
+}
+
+void Election::Impl::release_addresses(const std::string& name, std::function<void()> done) {
+    Instance& instance = *find(name);
+    instance.on_released = std::move(done);
+    instance.connections = engine.active_connections(name);
+    const std::uint64_t release = ++instance.release;
+    instance.waiting_for_relay = true;
+    after(instance, kRelayPatience, [this, &instance] {
+        if (!instance.waiting_for_relay) {
+            return;  // the relay's answer and the timer came in the same turn
+        }
+        // Whatever is still open dies with the address: counted as reset.
+        report(messages::kReleaseLate, {{"instance", instance.settings.election.name},
+                                        {"connections", std::to_string(instance.connections)}});
+        remove_addresses(instance, instance.connections);
+    });
+    engine.deactivate(name, [this, &instance, release](std::uint64_t reset) {
+        asio::post(context, [this, &instance, release, reset] {
+            if (instance.release == release && instance.waiting_for_relay) {
+                remove_addresses(instance, reset);
+            }
+        });
+    });
+}
+
+/// Runs `action` unless the release in progress ends or moves on before.
+void Election::Impl::after(Instance& instance, std::chrono::steady_clock::duration delay,
+                           std::function<void()> action) {
+    instance.release_timer->expires_after(delay);
+    instance.release_timer->async_wait(
+        [&instance, release = instance.release,
+         action = std::move(action)](boost::system::error_code error) {
+            if (!error && instance.release == release) {
+                action();
+            }
+        });
+}
+
+void Election::Impl::remove_addresses(Instance& instance, std::uint64_t reset) {
+    const std::string& name = instance.settings.election.name;
+    instance.waiting_for_relay = false;
+    instance.release_timer->cancel();
+    // From here on no socket says anything from these addresses.
+    engine.silence(name);
+    const auto error = vips.release(name);
+    if (error && instance.settings.lease.count() > 0) {
+        // The address may still answer: saying priority 0 now would make two owners (I1). Its
+        // lease ends it.
+        after(instance, instance.settings.lease,
+              [this, &instance, reset] { finish_release(instance, reset); });
+        return;
+    }
+    finish_release(instance, reset);
+}
+
+void Election::Impl::finish_release(Instance& instance, std::uint64_t reset) {
+    const std::string& name = instance.settings.election.name;
+    engine.purge(name);
+    // Measured from here: the addresses are off.
+    const auto now = Clock::now();
+    const auto done = std::exchange(instance.on_released, nullptr);
+    report(messages::kAddressesRemoved,
+           {{"instance", name}, {"connections_reset", std::to_string(reset)}});
+    run(failover.on_released(name, reset, now));
+    done();
+}
+
+void Election::Impl::on_transition(const std::string& name, const vrrp::StateChanged& change) {
+    Instance& instance = *find(name);
+    instance.reason = change.reason;
+    instance.since = std::chrono::system_clock::now();
+    if (change.reason == vrrp::Reason::ActiveDown) {
+        report(messages::kReceiveTimeout, {{"instance", name}});
+    }
+    report(message_of(change.to), {{"instance", name},
+                                   {"from", std::string{to_string(change.from)}},
+                                   {"to", std::string{to_string(change.to)}},
+                                   {"reason", std::string{to_string(change.reason)}}});
+    const std::uint64_t sent = instance.router->counters().priority_zero_sent;
+    if (sent != std::exchange(instance.priority_zero_sent, sent)) {
+        report(messages::kSentPriorityZero, {{"instance", name}});
+    }
+    if (instance.started || change.to != vrrp::State::Fault) {
+        observer.on_instance_event(name, event_of(change.to),
+                                   instance.router->elector().priority());
+    }
+    // Active counts for a failover when the addresses are on: acquire_addresses tells that.
+    if (change.to == vrrp::State::Fault || change.to == vrrp::State::Initialize) {
+        run(failover.on_unavailable(name, Clock::now()));
+    }
+}
+
+void Election::Impl::on_lower_claim(const std::string& name, const vrrp::LowerClaimHeard& claim) {
+    const Instance& instance = *find(name);
+    if (logs.check(name + " lower claim", Clock::now()).pass) {
+        report(messages::kLowerClaim, {{"instance", name},
+                                       {"source", claim.source.to_string()},
+                                       {"priority", std::to_string(claim.priority)}});
+        observer.on_instance_event(name, NotifyEvent::MasterRxLowerPriority,
+                                   instance.router->elector().priority());
+    }
+    if (instance.group == nullptr) {
+        return;
+    }
+    // The other members may have been claimed there as well: neighbours must hear who has them.
+    for (const Instance* member : instance.group->members) {
+        if (member != &instance && member->router->elector().state() == vrrp::State::Active) {
+            vips.announce(member->name());
+        }
+    }
+}
+
+void Election::Impl::on_concern(const std::string& name, const vrrp::Concern& concern) {
+    Instance& instance = *find(name);
+    const std::string kind{to_string(concern)};
+    const std::string source = concern.source.to_string();
+    const std::string mac = mac_text(instance.sightings.find(concern.source));
+    instance.alarms.raise({kind, source, mac, concern.detail, 0, std::chrono::system_clock::now()});
+    report(is_alarm(concern.kind) ? messages::kAdvertisementAlarm : messages::kPeerDiffers,
+           {{"instance", name},
+            {"source", source},
+            {"mac", mac},
+            {"reason", kind},
+            {"detail", concern.detail}});
+}
+
+void Election::Impl::on_replay_marks(const std::string& name,
+                                     const std::vector<vrrp::ReplayMark>& marks) {
+    observer.on_replay_marks(name, marks);
+}
+
+void Election::Impl::on_peer_advertisement(const std::string& name,
+                                           const vrrp::ReceivedAdvertisement& advert) {
+    if (advert.priority != vrrp::kReleasePriority) {
+        run(failover.on_peer_active(name, advert.source, Clock::now()));
+    }
+}
+
+void Election::Impl::on_send_error(const std::string& name, const std::string& text) {
+    report(messages::kAdvertisementNotSent, {{"instance", name}, {"error", text}});
+}
+
+void Election::Impl::on_notice(const netlink::Notice& notice) {
+    report(message_of(notice.kind), {{"address", notice.address.to_string()},
+                                     {"interface", notice.interface},
+                                     {"error", notice.text}});
+}
+
+void Election::Impl::on_route(const netlink::RouteNotice& notice) {
+    using Kind = netlink::RouteNotice::Kind;
+    const Message& message = notice.kind == Kind::Repaired       ? messages::kRouteRepaired
+                             : notice.kind == Kind::StaleRemoved ? messages::kStaleRouteRemoved
+                             : notice.kind == Kind::RemoveFailed ? messages::kRouteNotRemoved
+                                                                 : messages::kRouteFailed;
+    report(message, {{"route", notice.route}, {"error", notice.text}});
+}
+
+}  // namespace tandem::daemon
