@@ -12,6 +12,11 @@ namespace tandem::netlink {
 
 using IpAddress = boost::asio::ip::address;
 
+/// The kernel's addresses carry no scope id; compare without.
+inline IpAddress without_scope_id(const IpAddress& address) {
+    return address.is_v6() ? boost::asio::ip::address_v6{address.to_v6().to_bytes()} : address;
+}
+
 /// One line of virtual_ipaddress or virtual_ipaddress_excluded.
 struct VirtualAddress {
     IpAddress address;

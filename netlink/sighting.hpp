@@ -5,6 +5,7 @@
 #include "netlink/file_descriptor.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -20,33 +21,39 @@ std::optional<IpAddress> vrrp_packet_source(std::span<const std::uint8_t> packet
 
 /// Sees the frames of VRRP packets that arrive at one interface and tells who sent them.
 ///
-/// A raw IP socket, on which the election receives, does not show the link layer. This is a packet
-/// socket beside it that hears VRRP only (classic BPF in the kernel) and is read only when somebody
-/// asks. Its buffer is small: when it is full the kernel drops the newest packets, so ask soon
-/// after the packet in question; what is found is the newest of the queue. IPv6 packets with
-/// extension headers are not seen, as VRRP has none (RFC 9568 section 5.1.2).
-/// Needs CAP_NET_RAW. Never blocks. Not thread-safe.
+/// A raw IP socket, on which the election receives, does not show the link layer. These are packet
+/// sockets beside it that hear VRRP only (classic BPF in the kernel) and are read only when
+/// somebody asks. A queue that is full loses the newest packets: call forget() every second or so,
+/// to keep room for the packet that will matter. An old packet is never taken for a new one
+/// (kFreshness). IPv6 packets with extension headers are not seen; VRRP sends none.
+/// Needs CAP_NET_RAW in open(). Never blocks. Not thread-safe.
 class Sightings {
   public:
     using MacAddress = std::array<std::uint8_t, 6>;
-    /// Packets read by one find().
-    static constexpr int kDrainLimit = 256;
-    /// Socket buffer in bytes (the kernel doubles it): a hundred advertisements or so.
-    static constexpr int kReceiveBuffer = 64 * 1024;
+    /// Packets of each family read by one call; more than fit in the buffer.
+    static constexpr int kDrainLimit = 1024;
+    /// Socket buffer for each family in bytes (doubled by the kernel): from a hundred packets with
+    /// a page for each to several hundred.
+    static constexpr int kReceiveBuffer = 256 * 1024;
+    /// An older packet says nothing about the one that is asked about.
+    static constexpr std::chrono::milliseconds kFreshness{1000};
 
-    /// @param interface_index of an existing interface. May be called again for another one. After
-    /// an error nothing is open.
+    /// @param interface_index of an existing interface. May be called again, also for another
+    /// interface. After an error nothing is open.
     boost::system::error_code open(unsigned interface_index);
-    void close() { socket_.reset(); }
-    [[nodiscard]] bool is_open() const { return socket_.is_open(); }
+    void close();
+    [[nodiscard]] bool is_open() const { return ipv4_.is_open(); }
 
-    /// Reads what arrived since the last call, at most kDrainLimit packets, and forgets it; the
-    /// sender of the newest packet from `source` (a scope id is ignored). Packets of this host are
-    /// not looked at. nullopt: none seen, not open, or not an Ethernet-like address.
+    /// The sender of the newest packet from `source` (a scope id is ignored) that arrived since the
+    /// last call and within kFreshness; then forgets all packets. Packets of this host do not
+    /// count. nullopt: none seen, not open, or no Ethernet address.
     std::optional<MacAddress> find(const IpAddress& source);
+    /// Drops the packets that are queued.
+    void forget();
 
   private:
-    FileDescriptor socket_;
+    FileDescriptor ipv4_;
+    FileDescriptor ipv6_;
 };
 
 }  // namespace tandem::netlink
