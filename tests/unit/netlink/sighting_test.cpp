@@ -174,11 +174,17 @@ TEST_F(SightingsTest, AFloodLeavesRoomAfterEachQuestion) {
 }
 
 TEST_F(SightingsTest, AnOldPacketIsNotTakenForANewOne) {
-    send(kPeer, ip_packet("198.51.100.12"));
-    boost::asio::steady_timer pause{context_, Sightings::kFreshness + 50ms};
-    pause.async_wait([](const boost::system::error_code&) {});
-    run_for(Sightings::kFreshness * 2);
-    EXPECT_EQ(sightings_.find(make_address("198.51.100.12")), std::nullopt);
+    // The kernel starts to stamp packets from a work queue, a moment after somebody asks for it; a
+    // packet without a stamp gets that of its reading. So the first try may be too early.
+    std::optional<MacAddress> found = kPeer;
+    for (int attempt = 0; attempt < 3 && found; ++attempt) {
+        send(kPeer, ip_packet("198.51.100.12"));
+        boost::asio::steady_timer pause{context_, Sightings::kFreshness + 50ms};
+        pause.async_wait([](const boost::system::error_code&) {});
+        run_for(Sightings::kFreshness * 2);
+        found = sightings_.find(make_address("198.51.100.12"));
+    }
+    EXPECT_EQ(found, std::nullopt);
 }
 
 TEST_F(SightingsTest, OpenReportsAnInterfaceThatIsNotThere) {
