@@ -25,11 +25,6 @@ using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 using Kind = Notice::Kind;
 
-/// The kernel's addresses carry no scope id; compare without.
-inline IpAddress without_scope_id(const IpAddress& address) {
-    return address.is_v6() ? boost::asio::ip::address_v6{address.to_v6().to_bytes()} : address;
-}
-
 /// What is remembered about one virtual address.
 struct AddressRecord {
     CorrectionLimiter limiter;
