@@ -1,10 +1,14 @@
 #include "vrrp/advert_socket.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include <boost/asio/error.hpp>
 
+#include <linux/filter.h>
+#include <linux/pkt_sched.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <sys/socket.h>
@@ -77,11 +81,11 @@ void configure_ipv4(OptionSetter& options, const AdvertSocket::Options& wanted) 
     options.set(IPPROTO_IP, IP_MULTICAST_ALL, 0);
     options.set(IPPROTO_IP, IP_MULTICAST_LOOP, 0);
     options.set(IPPROTO_IP, IP_MULTICAST_TTL, static_cast<int>(kTimeToLive));
-    options.set(IPPROTO_IP, IP_TTL, static_cast<int>(kTimeToLive));
+    options.set(IPPROTO_IP, IP_TTL, static_cast<int>(wanted.unicast_ttl));
     options.set(IPPROTO_IP, IP_TOS, kTrafficClass);
-    if (wanted.multicast) {
+    if (wanted.multicast_group) {
         ip_mreqn group{};
-        group.imr_multiaddr = to_in_addr(multicast_group(Family::Ipv4));
+        group.imr_multiaddr = to_in_addr(*wanted.multicast_group);
         group.imr_ifindex = static_cast<int>(wanted.interface_index);
         options.set(IPPROTO_IP, IP_ADD_MEMBERSHIP, group);
     }
@@ -91,21 +95,97 @@ void configure_ipv6(OptionSetter& options, const AdvertSocket::Options& wanted) 
     options.try_set(IPPROTO_IPV6, kIpv6MulticastAll, 0);
     options.set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0);
     options.set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, static_cast<int>(kTimeToLive));
-    options.set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, static_cast<int>(kTimeToLive));
+    options.set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, static_cast<int>(wanted.unicast_ttl));
     options.set(IPPROTO_IPV6, IPV6_TCLASS, kTrafficClass);
     // An IPv6 raw socket delivers no IP header: hop limit and destination come as control messages.
     options.set(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
     options.set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-    if (wanted.multicast) {
+    if (wanted.multicast_group) {
         ipv6_mreq group{};
-        group.ipv6mr_multiaddr = to_in6_addr(multicast_group(Family::Ipv6));
+        group.ipv6mr_multiaddr = to_in6_addr(*wanted.multicast_group);
         group.ipv6mr_interface = wanted.interface_index;
         options.set(IPPROTO_IPV6, IPV6_JOIN_GROUP, group);
     }
 }
 
+/// A program of the classic packet filter, which the kernel runs over each packet.
+class Filter {
+  public:
+    static constexpr std::uint32_t kAccept = 0xffffffff;
+    static constexpr std::uint32_t kDrop = 0;
+
+    void add(int code, std::uint32_t operand) {
+        instructions_[size_++] = {static_cast<std::uint16_t>(code), 0, 0, operand};
+    }
+    /// Goes on with the next instruction, or leaves out `skip` of them when the value is another.
+    void continue_if_equal(std::uint32_t value, std::uint8_t skip) {
+        instructions_[size_++] = {BPF_JMP | BPF_JEQ | BPF_K, 0, skip, value};
+    }
+    void finish(std::uint32_t verdict) { add(BPF_RET | BPF_K, verdict); }
+
+    void attach(OptionSetter& options) {
+        const sock_fprog program{.len = static_cast<unsigned short>(size_),
+                                 .filter = instructions_.data()};
+        options.set(SOL_SOCKET, SO_ATTACH_FILTER, program);
+    }
+
+  private:
+    std::array<sock_filter, 16> instructions_{};
+    std::size_t size_ = 0;
+};
+
+std::uint32_t word_at(const boost::asio::ip::address_v6::bytes_type& bytes, std::size_t offset) {
+    return static_cast<std::uint32_t>(bytes[offset]) << 24U |
+           static_cast<std::uint32_t>(bytes[offset + 1]) << 16U |
+           static_cast<std::uint32_t>(bytes[offset + 2]) << 8U | bytes[offset + 3];
+}
+
+/// Packets of this virtual router that are not our own. An IPv4 raw socket's filter sees the IP
+/// header first, an IPv6 one's only what follows it. A packet too short to be read is dropped.
+Filter make_filter(const AdvertSocket::Options& wanted) {
+    constexpr int kLoadWord = BPF_LD | BPF_W | BPF_ABS;
+    Filter filter;
+    const bool ipv4 = wanted.family == Family::Ipv4;
+    if (wanted.virtual_router_id != 0) {
+        if (ipv4) {
+            filter.add(BPF_LDX | BPF_B | BPF_MSH, 0);  // header length
+            filter.add(BPF_LD | BPF_B | BPF_IND, 1);
+        } else {
+            filter.add(BPF_LD | BPF_B | BPF_ABS, 1);
+        }
+        filter.continue_if_equal(wanted.virtual_router_id, ipv4 ? 2 : 8);
+    }
+    if (ipv4) {
+        filter.add(kLoadWord, 12);
+        filter.continue_if_equal(wanted.source.to_v4().to_uint(), 1);
+    } else {
+        constexpr auto kSourceOffset = static_cast<std::uint32_t>(SKF_NET_OFF) + 8;
+        const auto source = wanted.source.to_v6().to_bytes();
+        for (std::uint8_t word = 0; word < 4; ++word) {
+            filter.add(kLoadWord, kSourceOffset + word * 4U);
+            // The last instruction but one drops, the last one accepts.
+            filter.continue_if_equal(word_at(source, word * std::size_t{4}),
+                                     static_cast<std::uint8_t>(7 - 2 * word));
+        }
+    }
+    filter.finish(Filter::kDrop);
+    filter.finish(Filter::kAccept);
+    return filter;
+}
+
+/// A new socket hears every interface until it is bound to one. What it heard by then is dropped,
+/// and nothing comes in meanwhile.
+void discard_early_packets(int fd) {
+    std::array<char, 1> byte{};
+    while (::recv(fd, byte.data(), byte.size(), 0) != -1 || errno == EINTR) {
+    }
+}
+
 error_code configure(int fd, const AdvertSocket::Options& wanted) {
     OptionSetter options{fd};
+    Filter nothing;
+    nothing.finish(Filter::kDrop);
+    nothing.attach(options);
     options.set(SOL_SOCKET, SO_BINDTODEVICE, wanted.interface.c_str(),
                 static_cast<socklen_t>(wanted.interface.size()));
     options.set(SOL_SOCKET, SO_RCVBUF, kReceiveBufferSize);
@@ -114,6 +194,10 @@ error_code configure(int fd, const AdvertSocket::Options& wanted) {
     } else {
         configure_ipv6(options, wanted);
     }
+    // After the TOS, which sets it as well. Nothing above it is allowed to everyone.
+    options.set(SOL_SOCKET, SO_PRIORITY, TC_PRIO_INTERACTIVE);
+    discard_early_packets(fd);
+    make_filter(wanted).attach(options);
     return options.error();
 }
 
@@ -163,10 +247,12 @@ AdvertSocket::AdvertSocket(boost::asio::io_context& context) : descriptor_{conte
 
 boost::system::error_code AdvertSocket::open(const Options& options) {
     close();
-    if (options.source.is_v4() != (options.family == Family::Ipv4)) {
+    const bool ipv4 = options.family == Family::Ipv4;
+    if (options.source.is_v4() != ipv4 ||
+        (options.multicast_group && options.multicast_group->is_v4() != ipv4)) {
         return boost::asio::error::address_family_not_supported;
     }
-    const int family = options.family == Family::Ipv4 ? AF_INET : AF_INET6;
+    const int family = ipv4 ? AF_INET : AF_INET6;
     const int fd = ::socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, kIpProtocol);
     if (fd == -1) {
         return last_error();
@@ -233,14 +319,14 @@ AdvertSocket::Received AdvertSocket::receive() {
         return received;
     }
     received.datagram.source = from_in6_addr(source.sin6_addr);
-    received.datagram.message = packet;
+    received.datagram.packet = packet;
     if (read_ipv6_control(header, received.datagram)) {
         received.status = ReceiveStatus::Packet;
     }
     return received;
 }
 
-boost::system::error_code AdvertSocket::send(std::span<const std::uint8_t> message,
+boost::system::error_code AdvertSocket::send(std::span<const std::uint8_t> packet,
                                              const IpAddress& destination) {
     if (!is_open()) {
         return boost::asio::error::bad_descriptor;
@@ -249,8 +335,8 @@ boost::system::error_code AdvertSocket::send(std::span<const std::uint8_t> messa
         return boost::asio::error::address_family_not_supported;
     }
     iovec data{};
-    data.iov_base = const_cast<std::uint8_t*>(message.data());  // sendmsg() only reads it
-    data.iov_len = message.size();
+    data.iov_base = const_cast<std::uint8_t*>(packet.data());  // sendmsg() only reads it
+    data.iov_len = packet.size();
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
     msghdr header{};
     header.msg_iov = &data;
@@ -284,6 +370,17 @@ boost::system::error_code AdvertSocket::send(std::span<const std::uint8_t> messa
         return last_error();
     }
     return {};
+}
+
+std::uint32_t AdvertSocket::overflow_drops() const {
+    std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+    socklen_t size = sizeof memory;
+    // native_handle() is not const; a closed descriptor gives an error.
+    const int fd = const_cast<boost::asio::posix::stream_descriptor&>(descriptor_).native_handle();
+    if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory.data(), &size) == -1) {
+        return 0;
+    }
+    return memory[SK_MEMINFO_DROPS];
 }
 
 }  // namespace tandem::vrrp

@@ -21,11 +21,16 @@ namespace tandem::vrrp {
 ///
 /// Drive it: open(), then async_wait_readable(), and in its handler receive() until WouldBlock;
 /// repeat. open() again replaces the socket. Needs CAP_NET_RAW. Not thread-safe; all calls and the
-/// handler are on the context's thread. Nothing throws except std::bad_alloc.
+/// handler are on the context's thread. Nothing throws except std::bad_alloc; receive() and send()
+/// allocate nothing.
 ///
-/// Sent packets have TTL (hop limit) 255 for multicast and unicast, TOS 0xC0 (network control), and
-/// exactly the given source address. The kernel computes no VRRP checksum: for IPv6 it does so only
-/// after IPV6_CHECKSUM, which is left unset because encode() fills it in.
+/// Sent packets have TTL (hop limit) 255 for multicast, TOS 0xC0 (network control), the priority of
+/// interactive traffic in this host's queues, and exactly the given source address. The kernel
+/// computes no VRRP checksum: for IPv6 it does so only after IPV6_CHECKSUM, which is left unset
+/// because set_checksum() fills it in.
+///
+/// A filter in the kernel drops what is for another virtual router, and what carries our own
+/// source address, before it takes up buffer space or wakes this process.
 class AdvertSocket {
   public:
     struct Options {
@@ -35,8 +40,12 @@ class AdvertSocket {
         unsigned interface_index = 0;
         /// Source address of what is sent.
         IpAddress source;
-        /// Join the group of the family; false for an instance with unicast peers.
-        bool multicast = true;
+        /// Group to join; unset for an instance with unicast peers.
+        std::optional<IpAddress> multicast_group;
+        /// TTL (hop limit) of what is sent to unicast addresses; 1..255.
+        std::uint8_t unicast_ttl = kTimeToLive;
+        /// What is received; 0: every virtual router.
+        std::uint8_t virtual_router_id = 0;
     };
 
     enum class ReceiveStatus : std::uint8_t {
@@ -63,14 +72,17 @@ class AdvertSocket {
     void async_wait_readable(std::function<void(boost::system::error_code)> handler);
     Received receive();
 
-    /// Sends one message. Never blocks: a full queue is an error like ENETDOWN or ENOBUFS.
-    boost::system::error_code send(std::span<const std::uint8_t> message,
+    /// Sends one packet. Never blocks: a full queue is an error like ENETDOWN or ENOBUFS.
+    boost::system::error_code send(std::span<const std::uint8_t> packet,
                                    const IpAddress& destination);
+
+    /// Packets that the kernel dropped since open() because the receive buffer was full.
+    [[nodiscard]] std::uint32_t overflow_drops() const;
 
   private:
     boost::asio::posix::stream_descriptor descriptor_;
     Options options_;
-    std::array<std::uint8_t, kMaxIpv4HeaderSize + kMaxMessageSize> buffer_{};
+    std::array<std::uint8_t, kMaxIpv4HeaderSize + kMaxPacketSize> buffer_{};
 };
 
 }  // namespace tandem::vrrp

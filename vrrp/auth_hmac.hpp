@@ -45,6 +45,10 @@ struct SignedMessage {
     IpAddress source;
 };
 
+/// Clock of the sender minus ours, by the stamp of its trailer. Proves nothing before verify().
+std::chrono::milliseconds clock_skew(std::span<const std::uint8_t, kTrailerSize> trailer,
+                                     WallTime now);
+
 /// Seconds (32 bits), fraction (16), counter (16), from the top: grows with every advertisement.
 using Sequence = std::uint64_t;
 
@@ -53,8 +57,11 @@ using Sequence = std::uint64_t;
 /// the clock in AntiReplay::Time). Not thread-safe.
 class HmacSigner {
   public:
+    /// @pre config.active_key is one of config.keys, otherwise sign() throws std::out_of_range.
     explicit HmacSigner(const AuthHmacConfig& config);
-    /// Once per advertisement; the same trailer goes to every unicast peer.
+    /// Once per advertisement; the same trailer goes to every unicast peer. In every mode:
+    /// encode() leaves the trailer out in Mode::ReceiveOnly.
+    /// @pre the message has kMinMessageSize to kMaxMessageSize bytes.
     Trailer sign(const SignedMessage& signed_message, WallTime now);
 
   private:
@@ -74,14 +81,18 @@ struct ReplayMark {
 
 /// Verifies what one virtual router receives. Marks are kept per configured unicast peer, or for
 /// the four senders heard last with a right signature. Not thread-safe.
+///
+/// Priority 0 from a sender without a mark counts as a replay, and leaves no mark: a node that just
+/// started cannot tell a captured one from a new one.
 class HmacVerifier {
   public:
     static constexpr std::size_t kMulticastSenders = 4;
 
-    /// @param marks of an earlier life: a restarted node would otherwise take a captured priority
-    /// 0.
-    HmacVerifier(const AuthHmacConfig& config, std::vector<IpAddress> unicast_peers,
-                 std::vector<ReplayMark> marks);
+    /// @param unicast_peers whom decode() lets through; empty for multicast.
+    /// @param marks of an earlier life, the latest last: a restarted node would otherwise take what
+    /// was captured before. Those of unknown peers are dropped.
+    HmacVerifier(const AuthHmacConfig& config, const std::vector<IpAddress>& unicast_peers,
+                 const std::vector<ReplayMark>& marks);
 
     /// @param trailer what follows the message: empty when the datagram ends with it.
     /// @return nullopt: accepted (and marked). Order of checks: missing, malformed, stale, key,
@@ -89,14 +100,19 @@ class HmacVerifier {
     std::optional<HmacFailure> verify(const SignedMessage& signed_message,
                                       std::span<const std::uint8_t> trailer, WallTime now);
 
+    /// The sender heard last is the last one.
     [[nodiscard]] const std::vector<ReplayMark>& marks() const;
     /// Clock of the sender minus ours at the last accepted trailer; alarms when above half the
     /// window.
     [[nodiscard]] std::optional<std::chrono::milliseconds> last_skew() const;
 
   private:
+    [[nodiscard]] bool is_replay(const IpAddress& sender, Sequence sequence, Sequence clock,
+                                 std::uint8_t priority) const;
+    void remember(const IpAddress& sender, Sequence sequence);
+
     AuthHmacConfig config_;
-    std::vector<IpAddress> unicast_peers_;
+    std::size_t max_marks_;
     std::vector<ReplayMark> marks_;
     std::optional<std::chrono::milliseconds> last_skew_;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <utility>
 
 namespace tandem::vrrp {
 
@@ -11,7 +13,7 @@ using Bytes = std::span<const std::uint8_t>;
 using Password = std::array<std::uint8_t, kPasswordSize>;
 using Centiseconds = std::chrono::duration<std::int64_t, std::centi>;
 
-constexpr std::size_t kHeaderSize = 8;
+constexpr std::size_t kHeaderSize = kMinMessageSize;
 constexpr std::size_t kChecksumOffset = 6;
 constexpr std::size_t kMaxAddresses = 255;
 constexpr std::uint8_t kTypeAdvertisement = 1;
@@ -27,34 +29,49 @@ std::uint16_t read_u16(Bytes bytes, std::size_t offset) {
     return static_cast<std::uint16_t>(bytes[offset] << 8U | bytes[offset + 1]);
 }
 
-void write_u16(std::vector<std::uint8_t>& bytes, std::size_t offset, std::uint16_t value) {
+void write_u16(std::span<std::uint8_t> bytes, std::size_t offset, std::uint16_t value) {
     bytes[offset] = static_cast<std::uint8_t>(value >> 8U);
     bytes[offset + 1] = static_cast<std::uint8_t>(value & 0xffU);
 }
 
-void append_address(std::vector<std::uint8_t>& out, const IpAddress& address) {
+/// IPv4 in the first four bytes.
+using AddressBytes = std::array<std::uint8_t, 16>;
+
+AddressBytes to_bytes(const IpAddress& address) {
+    AddressBytes bytes{};
     if (address.is_v4()) {
-        const auto bytes = address.to_v4().to_bytes();
-        out.insert(out.end(), bytes.begin(), bytes.end());
+        std::ranges::copy(address.to_v4().to_bytes(), bytes.begin());
     } else {
-        const auto bytes = address.to_v6().to_bytes();
-        out.insert(out.end(), bytes.begin(), bytes.end());
+        bytes = address.to_v6().to_bytes();
     }
+    return bytes;
 }
 
-/// The address list as it stands in the message.
-std::vector<std::uint8_t> address_list(const InstanceConfig& config) {
-    const std::size_t size = address_size(config.family);
-    std::vector<std::uint8_t> list;
-    list.reserve(std::min(config.addresses.size(), kMaxAddresses) * size);
-    for (const IpAddress& address : config.addresses) {
-        if (address.is_v4() == (config.family == Family::Ipv4) &&
-            list.size() < kMaxAddresses * size) {
-            append_address(list, address);
+/// The addresses of a message, on the stack and in their order.
+class AddressList {
+  public:
+    /// What this node lists.
+    explicit AddressList(const InstanceConfig& config) {
+        for (const IpAddress& address : config.addresses) {
+            if (address.is_v4() == (config.family == Family::Ipv4) && size_ < kMaxAddresses) {
+                entries_[size_++] = to_bytes(address);
+            }
         }
     }
-    return list;
-}
+    /// @param bytes at most 255 addresses of the family.
+    AddressList(Bytes bytes, Family family) : size_{bytes.size() / address_size(family)} {
+        const std::size_t size = address_size(family);
+        for (std::size_t i = 0; i < size_; ++i) {
+            std::ranges::copy(bytes.subspan(i * size, size), entries_[i].begin());
+        }
+    }
+
+    [[nodiscard]] std::span<AddressBytes> entries() { return {entries_.data(), size_}; }
+
+  private:
+    std::array<AddressBytes, kMaxAddresses> entries_{};
+    std::size_t size_ = 0;
+};
 
 /// Sum of 16-bit words for the Internet checksum (RFC 1071). Only the last block may be odd.
 /// No overflow: 4 KiB of 0xffff stay below 2^28.
@@ -79,10 +96,8 @@ std::uint16_t fold(std::uint32_t sum) {
 /// and protocol. Both sum to the same words, only the width of fields differs.
 std::uint32_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination,
                                 std::size_t length) {
-    std::vector<std::uint8_t> addresses;
-    append_address(addresses, source);
-    append_address(addresses, destination);
-    return add_words(addresses, static_cast<std::uint32_t>(length) + kIpProtocol);
+    const std::uint32_t sum = add_words(to_bytes(source), add_words(to_bytes(destination)));
+    return sum + static_cast<std::uint32_t>(length) + kIpProtocol;
 }
 
 Password padded_password(std::string_view text) {
@@ -100,30 +115,33 @@ bool equal_constant_time(Bytes left, Bytes right) {
     return difference == 0;
 }
 
-/// Same addresses in any order. Sorting keeps a hostile list of 255 from costing 255 * 255 steps.
-bool same_addresses(Bytes left, Bytes right, std::size_t size) {
-    if (left.size() != right.size()) {
-        return false;
+struct ListComparison {
+    bool same;
+    bool disjoint;
+};
+
+/// In any order. Sorting keeps a hostile list of 255 from costing 255 * 255 steps.
+ListComparison compare_lists(AddressList left_list, AddressList right_list) {
+    const auto left = left_list.entries();
+    const auto right = right_list.entries();
+    std::ranges::sort(left);
+    std::ranges::sort(right);
+    bool common = false;
+    for (auto l = left.begin(), r = right.begin();
+         l != left.end() && r != right.end() && !common;) {
+        common = *l == *r;
+        *l < *r ? ++l : ++r;
     }
-    if (std::ranges::equal(left, right)) {
-        return true;
-    }
-    const auto sorted = [size](Bytes list) {
-        std::vector<std::array<std::uint8_t, 16>> entries(list.size() / size);
-        for (std::size_t i = 0; i < entries.size(); ++i) {
-            std::ranges::copy(list.subspan(i * size, size), entries[i].begin());
-        }
-        std::ranges::sort(entries);
-        return entries;
-    };
-    return sorted(left) == sorted(right);
+    return {.same = std::ranges::equal(left, right),
+            .disjoint = !common && !left.empty() && !right.empty()};
 }
 
-/// The form in which the checksum is right; nullopt when it is in none that is legal. A message
-/// that contains its own checksum sums to 0xffff.
-std::optional<ChecksumForm> valid_checksum_form(const Datagram& datagram,
+/// The form in which the checksum is right; nullopt when it is in none that is legal. Bytes that
+/// contain their own checksum sum to 0xffff.
+std::optional<ChecksumForm> valid_checksum_form(const Datagram& datagram, Bytes message,
                                                 const InstanceConfig& config) {
-    const std::uint32_t sum = add_words(datagram.message);
+    const Bytes covered = config.family == Family::Ipv4 ? message : datagram.packet;
+    const std::uint32_t sum = add_words(covered);
     if (config.family == Family::Ipv4 && fold(sum) == 0xffff) {
         return ChecksumForm::MessageOnly;
     }
@@ -131,7 +149,7 @@ std::optional<ChecksumForm> valid_checksum_form(const Datagram& datagram,
         return std::nullopt;
     }
     const std::uint32_t pseudo =
-        pseudo_header_sum(datagram.source, datagram.destination, datagram.message.size());
+        pseudo_header_sum(datagram.source, datagram.destination, covered.size());
     if (fold(sum + pseudo) == 0xffff) {
         return ChecksumForm::PseudoHeader;
     }
@@ -141,22 +159,56 @@ std::optional<ChecksumForm> valid_checksum_form(const Datagram& datagram,
 std::optional<Discard> check_addressing(const Datagram& datagram, const InstanceConfig& config) {
     const IpAddress destination = without_zone(datagram.destination);
     if (config.unicast_peers.empty()) {
-        if (destination != multicast_group(config.family)) {
+        if (destination != without_zone(multicast_group(config))) {
             return Discard::Destination;
         }
-        if (datagram.time_to_live != kTimeToLive) {
-            return Discard::TimeToLive;
-        }
-        return std::nullopt;
+        return datagram.time_to_live == kTimeToLive ? std::nullopt
+                                                    : std::optional{Discard::TimeToLive};
     }
     // Any of this host's addresses will do: the peer's file may name another one than ours does.
     if (destination.is_multicast()) {
         return Discard::Destination;
     }
     const IpAddress source = without_zone(datagram.source);
-    const bool known = std::ranges::any_of(
-        config.unicast_peers, [&](const IpAddress& peer) { return without_zone(peer) == source; });
-    return known ? std::nullopt : std::optional{Discard::UnknownPeer};
+    const auto peer =
+        std::ranges::find_if(config.unicast_peers, [&source](const UnicastPeer& candidate) {
+            return without_zone(candidate.address) == source;
+        });
+    if (peer == config.unicast_peers.end()) {
+        return Discard::UnknownPeer;
+    }
+    const bool in_range =
+        peer->min_ttl <= datagram.time_to_live && datagram.time_to_live <= peer->max_ttl;
+    return in_range ? std::nullopt : std::optional{Discard::TimeToLive};
+}
+
+/// Whether there is a trailer is a matter of the length alone, as the IP header gives it.
+/// @return nullopt: a length that is neither.
+std::optional<std::pair<Bytes, Bytes>> split_trailer(Bytes packet, const InstanceConfig& config) {
+    const std::size_t size = message_size(config, packet[3]);
+    const bool signed_length = config.auth_hmac && packet.size() == size + kTrailerSize;
+    if (packet.size() != size && !signed_length) {
+        return std::nullopt;
+    }
+    return std::pair{packet.first(size), packet.subspan(size)};
+}
+
+Discard to_discard(HmacFailure failure) {
+    switch (failure) {
+        case HmacFailure::Missing:
+            return Discard::HmacMissing;
+        case HmacFailure::Malformed:
+            return Discard::HmacMalformed;
+        case HmacFailure::UnknownKey:
+            return Discard::HmacUnknownKey;
+        case HmacFailure::Invalid:
+            return Discard::HmacInvalid;
+        case HmacFailure::Stale:
+            return Discard::HmacStale;
+        case HmacFailure::Replay:
+            return Discard::HmacReplay;
+    }
+    return Discard::HmacInvalid;
 }
 
 /// @pre the length of the message is right for version 2.
@@ -200,6 +252,20 @@ IpAddress multicast_group(Family family) {
     return boost::asio::ip::address_v6{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x12}};
 }
 
+IpAddress multicast_group(const InstanceConfig& config) {
+    return config.multicast_group.value_or(multicast_group(config.family));
+}
+
+std::vector<IpAddress> destinations(const InstanceConfig& config) {
+    if (config.unicast_peers.empty()) {
+        return {multicast_group(config)};
+    }
+    std::vector<IpAddress> peers;
+    peers.reserve(config.unicast_peers.size());
+    std::ranges::transform(config.unicast_peers, std::back_inserter(peers), &UnicastPeer::address);
+    return peers;
+}
+
 IpAddress without_zone(const IpAddress& address) {
     if (address.is_v6() && address.to_v6().scope_id() != 0) {
         return boost::asio::ip::address_v6{address.to_v6().to_bytes()};
@@ -235,6 +301,18 @@ std::string_view to_string(Discard reason) {
             return "interval-error";
         case Discard::AddressList:
             return "address-list-error";
+        case Discard::HmacMissing:
+            return "hmac-missing";
+        case Discard::HmacMalformed:
+            return "hmac-malformed";
+        case Discard::HmacUnknownKey:
+            return "hmac-unknown-key";
+        case Discard::HmacInvalid:
+            return "hmac-invalid";
+        case Discard::HmacStale:
+            return "hmac-stale";
+        case Discard::HmacReplay:
+            return "hmac-replay";
     }
     return "unknown";
 }
@@ -258,71 +336,92 @@ std::optional<Datagram> split_ipv4(std::span<const std::uint8_t> packet) {
     return Datagram{.source = address_at(12),
                     .destination = address_at(16),
                     .time_to_live = packet[8],
-                    .message = packet.subspan(header_size, total_length - header_size)};
+                    .packet = packet.subspan(header_size, total_length - header_size)};
+}
+
+std::size_t message_size(const InstanceConfig& config, std::size_t address_count) {
+    return kHeaderSize + address_count * address_size(config.family) +
+           (config.version == Version::V2 ? kPasswordSize : 0);
 }
 
 DecodeResult decode(const Datagram& datagram, const InstanceConfig& config,
-                    const IpAddress& own_source) {
-    const Bytes message = datagram.message;
-    if (without_zone(datagram.source) == without_zone(own_source)) {
+                    const IpAddress& own_source, HmacVerifier* verifier, WallTime now) {
+    const Bytes packet = datagram.packet;
+    const IpAddress source = without_zone(datagram.source);
+    if (source == without_zone(own_source)) {
         return Discard::OwnPacket;
     }
-    if (message.size() < kHeaderSize || message.size() > kMaxMessageSize) {
+    if (packet.size() < kHeaderSize || packet.size() > kMaxPacketSize) {
         return Discard::PacketLength;
     }
-    if (message[1] != config.virtual_router_id) {
+    if (packet[1] != config.virtual_router_id) {
         return Discard::VirtualRouterId;
     }
     if (const auto reason = check_addressing(datagram, config)) {
         return *reason;
     }
-    if (message[0] >> 4U != static_cast<unsigned>(config.version)) {
+    if (packet[0] >> 4U != static_cast<unsigned>(config.version)) {
         return Discard::Version;
     }
-    if ((message[0] & 0x0fU) != kTypeAdvertisement) {
+    if ((packet[0] & 0x0fU) != kTypeAdvertisement) {
         return Discard::Type;
     }
-    const bool version2 = config.version == Version::V2;
-    const std::size_t list_size = message[3] * address_size(config.family);
-    if (message.size() != kHeaderSize + list_size + (version2 ? kPasswordSize : 0)) {
+    const auto parts = split_trailer(packet, config);
+    if (!parts) {
         return Discard::PacketLength;
     }
-    const auto form = valid_checksum_form(datagram, config);
+    const auto [message, trailer] = *parts;
+    const auto form = valid_checksum_form(datagram, message, config);
     if (!form) {
         return Discard::Checksum;
     }
+    if (config.auth_hmac) {
+        const auto failure =
+            verifier == nullptr
+                ? HmacFailure::UnknownKey
+                : verifier->verify({.message = message, .source = source}, trailer, now);
+        if (failure) {
+            return to_discard(*failure);
+        }
+    }
+    const bool version2 = config.version == Version::V2;
     if (const auto reason = version2 ? check_version2(message, config) : check_version3(message)) {
         return *reason;
     }
+    const Bytes list = message.subspan(kHeaderSize, message[3] * address_size(config.family));
+    const auto compared = compare_lists(AddressList{list, config.family}, AddressList{config});
     return DecodedAdvertisement{
         .advertisement = {.priority = message[2],
-                          .source = without_zone(datagram.source),
+                          .source = source,
                           .interval = version2 ? config.advertisement_interval
                                                : Duration{version3_interval(message)}},
-        .address_list_matches = same_addresses(message.subspan(kHeaderSize, list_size),
-                                               address_list(config), address_size(config.family)),
+        .address_list_matches = compared.same,
+        .address_list_disjoint = compared.disjoint,
         .checksum_form = *form};
 }
 
-std::vector<std::uint8_t> encode(const InstanceConfig& config, std::uint8_t priority,
-                                 const IpAddress& source, const IpAddress& destination) {
-    const bool version2 = config.version == Version::V2;
-    const std::vector<std::uint8_t> list = address_list(config);
-    std::vector<std::uint8_t> message(kHeaderSize);
-    message.reserve(kHeaderSize + list.size() + kPasswordSize);
+std::span<std::uint8_t> encode_into(PacketBuffer& buffer, const InstanceConfig& config,
+                                    std::uint8_t priority, const IpAddress& source,
+                                    HmacSigner* signer, WallTime now) {
+    AddressList list{config};
+    const auto addresses = list.entries();
+    const std::span<std::uint8_t> message{buffer.data(), message_size(config, addresses.size())};
+    std::ranges::fill(message, std::uint8_t{0});
     message[0] =
         static_cast<std::uint8_t>(static_cast<unsigned>(config.version) << 4U | kTypeAdvertisement);
     message[1] = config.virtual_router_id;
     message[2] = priority;
-    message[3] = static_cast<std::uint8_t>(list.size() / address_size(config.family));
-    message.insert(message.end(), list.begin(), list.end());
-    if (version2) {
+    message[3] = static_cast<std::uint8_t>(addresses.size());
+    auto out = message.begin() + kHeaderSize;
+    for (const AddressBytes& address : addresses) {
+        out = std::ranges::copy(Bytes{address}.first(address_size(config.family)), out).out;
+    }
+    if (config.version == Version::V2) {
         const auto seconds =
             std::chrono::duration_cast<std::chrono::seconds>(config.advertisement_interval);
         message[4] = config.password.empty() ? kAuthenticationNone : kAuthenticationPassword;
         message[5] = static_cast<std::uint8_t>(std::clamp<std::int64_t>(seconds.count(), 1, 255));
-        const Password password = padded_password(config.password);
-        message.insert(message.end(), password.begin(), password.end());
+        std::ranges::copy(padded_password(config.password), out);
     } else {
         const auto centiseconds =
             std::chrono::duration_cast<Centiseconds>(config.advertisement_interval);
@@ -330,13 +429,35 @@ std::vector<std::uint8_t> encode(const InstanceConfig& config, std::uint8_t prio
                   static_cast<std::uint16_t>(
                       std::clamp<std::int64_t>(centiseconds.count(), 1, kMaxIntervalCentiseconds)));
     }
-    std::uint32_t sum = add_words(message);
-    if (!version2 &&
-        (config.family == Family::Ipv6 || config.checksum_form == ChecksumForm::PseudoHeader)) {
-        sum += pseudo_header_sum(source, destination, message.size());
+    if (signer == nullptr || !config.auth_hmac ||
+        config.auth_hmac->mode == AuthHmacConfig::Mode::ReceiveOnly) {
+        return message;
     }
-    write_u16(message, kChecksumOffset, static_cast<std::uint16_t>(~fold(sum)));
-    return message;
+    const Trailer trailer = signer->sign({.message = message, .source = source}, now);
+    std::ranges::copy(trailer, message.end());
+    return {buffer.data(), message.size() + trailer.size()};
+}
+
+void set_checksum(std::span<std::uint8_t> packet, const InstanceConfig& config,
+                  const IpAddress& source, const IpAddress& destination) {
+    write_u16(packet, kChecksumOffset, 0);
+    const Bytes covered =
+        config.family == Family::Ipv4 ? packet.first(message_size(config, packet[3])) : packet;
+    std::uint32_t sum = add_words(covered);
+    if (config.version == Version::V3 &&
+        (config.family == Family::Ipv6 || config.checksum_form == ChecksumForm::PseudoHeader)) {
+        sum += pseudo_header_sum(source, destination, covered.size());
+    }
+    write_u16(packet, kChecksumOffset, static_cast<std::uint16_t>(~fold(sum)));
+}
+
+std::vector<std::uint8_t> encode(const InstanceConfig& config, std::uint8_t priority,
+                                 const IpAddress& source, const IpAddress& destination,
+                                 HmacSigner* signer, WallTime now) {
+    PacketBuffer buffer{};
+    const auto packet = encode_into(buffer, config, priority, source, signer, now);
+    set_checksum(packet, config, source, destination);
+    return {packet.begin(), packet.end()};
 }
 
 }  // namespace tandem::vrrp

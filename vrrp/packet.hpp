@@ -26,11 +26,16 @@
 //    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //    |                 n IPv4 or IPv6 addresses                      |
 //    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//
+// With auth_hmac a trailer of 28 bytes follows (auth_hmac.hpp). "Message" is what stands above,
+// "packet" is the message and its trailer, if any.
 #pragma once
 
+#include "vrrp/auth_hmac.hpp"
 #include "vrrp/config.hpp"
 #include "vrrp/elector.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -45,8 +50,11 @@ namespace tandem::vrrp {
 inline constexpr std::uint8_t kIpProtocol = 112;
 /// TTL and hop limit of every advertisement; proves that the sender is on the link.
 inline constexpr std::uint8_t kTimeToLive = 255;
+/// Shortest VRRP message: a header without addresses.
+inline constexpr std::size_t kMinMessageSize = 8;
 /// Longest VRRP message: 255 IPv6 addresses.
-inline constexpr std::size_t kMaxMessageSize = 8 + std::size_t{255} * 16;
+inline constexpr std::size_t kMaxMessageSize = kMinMessageSize + std::size_t{255} * 16;
+inline constexpr std::size_t kMaxPacketSize = kMaxMessageSize + kTrailerSize;
 /// Longest IPv4 header, options included.
 inline constexpr std::size_t kMaxIpv4HeaderSize = 60;
 /// Bytes of a version 2 password on the wire; a longer one is cut, a shorter one zero padded.
@@ -54,6 +62,10 @@ inline constexpr std::size_t kPasswordSize = 8;
 
 /// 224.0.0.18 or ff02::12.
 IpAddress multicast_group(Family family);
+/// The configured group, or the one of the family. Of no use to an instance with unicast peers.
+IpAddress multicast_group(const InstanceConfig& config);
+/// Where advertisements go: the unicast peers, or the multicast group.
+std::vector<IpAddress> destinations(const InstanceConfig& config);
 /// The address without the zone of an IPv6 link-local: what is compared and put on the wire.
 IpAddress without_zone(const IpAddress& address);
 
@@ -71,7 +83,7 @@ enum class Discard : std::uint8_t {
     AuthenticationType,  ///< version 2: not the configured authentication
     Authentication,      ///< version 2: wrong password
     Interval,            ///< version 2: not our interval; version 3: zero
-    AddressList,         ///< no address at all
+    AddressList,         ///< version 3: no address at all
     HmacMissing,         ///< auth_hmac in mode enforce: no trailer
     HmacMalformed,       ///< auth_hmac: unknown extension type or reserved bits
     HmacUnknownKey,      ///< auth_hmac: a key id that is not configured
@@ -82,7 +94,8 @@ enum class Discard : std::uint8_t {
 /// Number of values of Discard.
 inline constexpr std::size_t kDiscardReasons = static_cast<std::size_t>(Discard::HmacReplay) + 1;
 
-/// Stable names, those of RFC 8347 (ietf-vrrp) where it has one: "checksum-error", ….
+/// Stable names, those of RFC 8347 (ietf-vrrp) where it has one ("checksum-error", …), and
+/// keepalived's words for the signature ("hmac-unknown-key", …).
 std::string_view to_string(Discard reason);
 
 /// One packet as the socket delivered it.
@@ -90,8 +103,8 @@ struct Datagram {
     IpAddress source;
     IpAddress destination;
     std::uint8_t time_to_live = 0;
-    /// The VRRP message, without IP header and without link-layer padding.
-    std::span<const std::uint8_t> message;
+    /// Message and trailer, without IP header and without link-layer padding.
+    std::span<const std::uint8_t> packet;
 };
 
 /// Splits what an IPv4 raw socket delivers into header fields and message. The end of the message
@@ -105,6 +118,8 @@ struct DecodedAdvertisement {
     /// False: the sender's addresses are not ours (any order). Not a reason to discard: keepalived
     /// does not either, and dropping it would leave two active nodes.
     bool address_list_matches = true;
+    /// Both lists have addresses, and none is in both: another cluster uses this VRID.
+    bool address_list_disjoint = false;
     /// The form that the sender used; only version 3 over IPv4 has a choice.
     ChecksumForm checksum_form = ChecksumForm::MessageOnly;
 };
@@ -112,19 +127,45 @@ struct DecodedAdvertisement {
 using DecodeResult = std::variant<DecodedAdvertisement, Discard>;
 
 /// Checks in this order: own source, VRID (selects the virtual router, as several share a link),
-/// destination and peer, TTL, version, type, length, checksum, authentication, interval, address
-/// count. So a reason is never caused by an earlier one.
-/// The TTL of unicast is not checked: peers may be routed (keepalived's default).
+/// destination and peer, TTL, version, type, length, checksum, auth_hmac, authentication, interval,
+/// address count. So a reason is never caused by an earlier one. What the signature does not cover
+/// is checked before it: a copy that was changed there (TTL, checksum) leaves no replay mark, which
+/// would have the original refused. (keepalived checks the signature before type and checksum.)
+/// A trailer is what makes the packet exactly kTrailerSize longer than its message; without
+/// config.auth_hmac such a packet is too long.
+/// Allocates nothing but what the verifier needs.
 /// @param own_source source address of our advertisements.
+/// @param verifier of this virtual router, when config.auth_hmac is set. Without one no key is
+///        known then, and everything is discarded.
 DecodeResult decode(const Datagram& datagram, const InstanceConfig& config,
-                    const IpAddress& own_source);
+                    const IpAddress& own_source, HmacVerifier* verifier = nullptr,
+                    WallTime now = {});
 
-/// The bytes of one advertisement.
-/// @param source, destination addresses of the IP header; part of the checksum for IPv6 and for
-///        ChecksumForm::PseudoHeader.
+/// How long a message with `address_count` addresses is, without trailer.
+std::size_t message_size(const InstanceConfig& config, std::size_t address_count);
+
+using PacketBuffer = std::array<std::uint8_t, kMaxPacketSize>;
+
+/// Writes one advertisement: message, checksum still zero, and trailer if there is a signer and the
+/// mode wants one. Allocates nothing. For each destination: set_checksum(), then send the bytes.
+/// @param source address of the IP header; part of the signature.
 /// @pre config is validated by proxy/config. Out of range values are still encoded legally: the
 ///      interval is clamped, addresses of the other family and those after the 255th are left out.
+/// @return the bytes in use, from the start of the buffer.
+std::span<std::uint8_t> encode_into(PacketBuffer& buffer, const InstanceConfig& config,
+                                    std::uint8_t priority, const IpAddress& source,
+                                    HmacSigner* signer = nullptr, WallTime now = {});
+/// Sets the checksum, whatever stood there. The trailer is part of it for IPv6, where keepalived
+/// leaves the checksum to the kernel, and not for IPv4.
+/// @param packet as encode_into() returned it.
+/// @param source, destination addresses of the IP header; part of the checksum for IPv6 and for
+///        ChecksumForm::PseudoHeader.
+void set_checksum(std::span<std::uint8_t> packet, const InstanceConfig& config,
+                  const IpAddress& source, const IpAddress& destination);
+
+/// Both steps, for one destination and where time does not matter.
 std::vector<std::uint8_t> encode(const InstanceConfig& config, std::uint8_t priority,
-                                 const IpAddress& source, const IpAddress& destination);
+                                 const IpAddress& source, const IpAddress& destination,
+                                 HmacSigner* signer = nullptr, WallTime now = {});
 
 }  // namespace tandem::vrrp

@@ -1,6 +1,7 @@
 #include "vrrp/router.hpp"
 
 #include "vrrp/advert_socket.hpp"
+#include "vrrp/explain.hpp"
 #include "vrrp/packet.hpp"
 
 #include <algorithm>
@@ -389,7 +390,7 @@ void Router::Impl::discard(Discard reason, const Datagram& datagram) {
     if (throttle.allow(Concern::Kind::Discarded, reason, Clock::now())) {
         environment.on_concern(config.name,
                                {Concern::Kind::Discarded, reason, without_zone(datagram.source),
-                                explain(reason, datagram, config)});
+                                explain(reason, datagram, config, WallClock::now())});
     }
 }
 

@@ -2,6 +2,7 @@
 set(BOOST_INCLUDEDIR /usr/include)
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json program_options)
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
 find_package(spdlog REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(libmnl REQUIRED IMPORTED_TARGET libmnl)

@@ -41,7 +41,7 @@ InstanceConfig make_config(std::uint8_t selector) {
     config.checksum_form =
         (selector & 8U) != 0 ? ChecksumForm::MessageOnly : ChecksumForm::PseudoHeader;
     if ((selector & 16U) != 0) {
-        config.unicast_peers = {address(config.family, 10)};
+        config.unicast_peers = {{.address = address(config.family, 10), .min_ttl = 0}};
     }
     if ((selector & 32U) == 0) {
         config.addresses = {address(config.family, 100)};
@@ -74,8 +74,8 @@ void check_round_trip(const DecodedAdvertisement& decoded, const Datagram& datag
     sender.checksum_form = decoded.checksum_form;
     const std::size_t size = receiver.family == Family::Ipv4 ? 4 : 16;
     sender.addresses.clear();
-    for (std::size_t i = 0; i < datagram.message[3]; ++i) {
-        const auto bytes = datagram.message.subspan(8 + i * size, size);
+    for (std::size_t i = 0; i < datagram.packet[3]; ++i) {
+        const auto bytes = datagram.packet.subspan(8 + i * size, size);
         if (receiver.family == Family::Ipv4) {
             boost::asio::ip::address_v4::bytes_type ipv4{};
             std::ranges::copy(bytes, ipv4.begin());
@@ -88,9 +88,9 @@ void check_round_trip(const DecodedAdvertisement& decoded, const Datagram& datag
     }
     const auto message =
         encode(sender, decoded.advertisement.priority, datagram.source, datagram.destination);
-    require(message.size() == datagram.message.size());
+    require(message.size() == datagram.packet.size());
     Datagram again = datagram;
-    again.message = message;
+    again.packet = message;
     const DecodeResult result = decode(again, receiver, own);
     const auto* same = std::get_if<DecodedAdvertisement>(&result);
     require(same != nullptr);
@@ -112,20 +112,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Datagram datagram{.source = address(config.family, 10),
                       .destination = unicast ? own : multicast_group(config.family),
                       .time_to_live = data[1],
-                      .message = rest};
+                      .packet = rest};
     if ((data[0] & 64U) != 0 && config.family == Family::Ipv4) {
         const auto split = split_ipv4(rest);
         if (!split) {
             return 0;
         }
-        require(split->message.size() + 20 <= rest.size());
+        require(split->packet.size() + 20 <= rest.size());
         datagram = *split;
     }
-    std::vector<std::uint8_t> message(datagram.message.begin(), datagram.message.end());
+    std::vector<std::uint8_t> message(datagram.packet.begin(), datagram.packet.end());
     if ((data[0] & 128U) != 0) {
         set_message_checksum(message);
     }
-    datagram.message = message;
+    datagram.packet = message;
     const DecodeResult result = decode(datagram, config, own);
     if (const auto* decoded = std::get_if<DecodedAdvertisement>(&result)) {
         check_round_trip(*decoded, datagram, config, own);

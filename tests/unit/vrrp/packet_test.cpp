@@ -80,7 +80,7 @@ Datagram from_peer(const Message& message, const InstanceConfig& config) {
     return {.source = peer(config),
             .destination = multicast_group(config.family),
             .time_to_live = 255,
-            .message = message};
+            .packet = message};
 }
 
 DecodeResult decode_from_peer(const Message& message, const InstanceConfig& config) {
@@ -383,7 +383,8 @@ TEST(PacketDecode, V13OwnPacketIsIgnoredAlsoWithZone) {
 
 TEST(PacketDecode, UnicastOnlyFromPeersToAnyAddressOfOurs) {
     InstanceConfig config = version3();
-    config.unicast_peers = {address("198.51.100.9"), kPeer4};
+    config.unicast_peers = {{.address = address("198.51.100.9")},
+                            {.address = kPeer4, .min_ttl = 64}};
     const Message message = encode(config, 200, kPeer4, kOwn4);
     Datagram datagram = from_peer(message, config);
     datagram.destination = kOwn4;
@@ -435,7 +436,7 @@ TEST(PacketSplitIpv4, HeaderFieldsAndPayload) {
     EXPECT_EQ(datagram->source, kPeer4);
     EXPECT_EQ(datagram->destination, multicast_group(Family::Ipv4));
     EXPECT_EQ(datagram->time_to_live, 255);
-    EXPECT_TRUE(std::ranges::equal(datagram->message, payload));
+    EXPECT_TRUE(std::ranges::equal(datagram->packet, payload));
 }
 
 TEST(PacketSplitIpv4, V04LinkPaddingIsCutByTheTotalLength) {
@@ -443,7 +444,7 @@ TEST(PacketSplitIpv4, V04LinkPaddingIsCutByTheTotalLength) {
     packet.resize(46);
     const auto datagram = split_ipv4(packet);
     ASSERT_TRUE(datagram);
-    EXPECT_EQ(datagram->message.size(), 12U);
+    EXPECT_EQ(datagram->packet.size(), 12U);
 }
 
 TEST(PacketSplitIpv4, V14OptionsAreSkipped) {
@@ -453,8 +454,8 @@ TEST(PacketSplitIpv4, V14OptionsAreSkipped) {
     packet[3] = 36;
     const auto datagram = split_ipv4(packet);
     ASSERT_TRUE(datagram);
-    EXPECT_EQ(datagram->message.size(), 12U);
-    EXPECT_EQ(datagram->message[0], 0x31);
+    EXPECT_EQ(datagram->packet.size(), 12U);
+    EXPECT_EQ(datagram->packet[0], 0x31);
 }
 
 TEST(PacketSplitIpv4, V14MalformedHeaders) {
@@ -483,7 +484,7 @@ std::optional<Discard> decode_exact(const Message& message, const InstanceConfig
     const auto copy = std::make_unique<std::uint8_t[]>(message.size());
     std::ranges::copy(message, copy.get());
     Datagram datagram = from_peer(message, config);
-    datagram.message = {copy.get(), message.size()};
+    datagram.packet = {copy.get(), message.size()};
     return reason_of(decode(datagram, config, own(config)));
 }
 

@@ -411,7 +411,7 @@ TEST_F(RouterTest, F01F07HeaderFieldsOnTheWire) {
     EXPECT_EQ(datagram->time_to_live, 255);
     EXPECT_EQ(datagram->source, a_.other_ipv4);
     EXPECT_EQ(datagram->destination, multicast_group(Family::Ipv4));
-    EXPECT_TRUE(std::ranges::equal(datagram->message,
+    EXPECT_TRUE(std::ranges::equal(datagram->packet,
                                    encode(a->config(), 255, a_.other_ipv4, datagram->destination)));
 }
 
