@@ -208,6 +208,35 @@ std::string peer_text(const json::value& instance) {
            duration_of(*peer, "last_heard_ms") + " ago";
 }
 
+void render_tracked(Page& page, const json::value& instance) {
+    std::string list;
+    for (const json::value& object : array_of(instance, "tracked")) {
+        const std::string weight = text_of(object, "weight");
+        list += (list.empty() ? "" : ", ") + text_of(object, "kind") + " " +
+                text_of(object, "name") + " " + text_of(object, "state") +
+                (weight == "0" ? "" : " (weight " + weight + ")");
+    }
+    if (!list.empty()) {
+        page.field("tracked", list);
+    }
+}
+
+/// The latest few: what does not fit a healthy pair.
+void render_alarms(Page& page, const json::value& instance) {
+    constexpr std::size_t kShown = 5;
+    std::size_t shown = 0;
+    for (const json::value& alarm : array_of(instance, "alarms")) {
+        if (shown++ == kShown) {
+            page.field("alarm", "more: tandemctl --json status");
+            return;
+        }
+        page.field("alarm", text_of(alarm, "kind") + " from " + text_of(alarm, "source") + " (" +
+                                text_of(alarm, "mac") + "): " + text_of(alarm, "detail") + "; " +
+                                text_of(alarm, "count") + " reports, last " +
+                                moment(text_of(alarm, "last"), page.options().now));
+    }
+}
+
 std::string addresses_text(const json::value& instance) {
     std::string list;
     for (const json::value& address : array_of(instance, "addresses")) {
@@ -233,6 +262,9 @@ void render_instance(Page& page, const json::value& instance) {
     for (const json::value& fault : array_of(instance, "faults")) {
         page.field("fault", text_of(&fault));
     }
+    if (const std::string group = text_of(instance, "sync_group"); group != kNothing) {
+        page.field("sync group", group);
+    }
     page.field("priority", text_of(instance, "effective_priority") + " (configured " +
                                text_of(instance, "priority") + ")");
     page.field("addresses", addresses_text(instance));
@@ -254,7 +286,13 @@ void render_instance(Page& page, const json::value& instance) {
                                   text_of(*counters, "adverts_received") + ", discarded " +
                                   text_of(*counters, "discarded") + ", times active " +
                                   text_of(*counters, "became_active"));
+        if (const json::value* lateness = member(*counters, "lateness_recent")) {
+            page.field("lateness", "p99.9 " + text_of(*lateness, "p999_ms") + " ms, longest " +
+                                       text_of(*lateness, "max_ms") + " ms in the last minutes");
+        }
     }
+    render_tracked(page, instance);
+    render_alarms(page, instance);
 }
 
 void render_upstreams(Page& page, const json::array& upstreams) {

@@ -46,16 +46,6 @@ vrrp::TrackStatus status_of(const std::optional<netlink::InterfaceState>& state)
     return {up, 0, up ? "link up" : state ? "link down" : "interface does not exist"};
 }
 
-bool waits_for_result(const Election::Impl::Instance& instance) {
-    const auto& objects = instance.settings.tracked;
-    for (std::size_t i = 0; i < objects.size(); ++i) {
-        if (objects[i].weight == 0 && !instance.tracked[i].up) {
-            return true;
-        }
-    }
-    return false;
-}
-
 }  // namespace
 
 std::vector<std::string> interfaces_of(const std::vector<config::InstanceSettings>& instances) {
@@ -144,6 +134,15 @@ void Election::Impl::apply_interface(Instance& instance,
 
 // Tracking
 
+bool Election::Impl::Instance::waits_for_result() const {
+    for (std::size_t i = 0; i < tracked.size(); ++i) {
+        if (settings.tracked[i].weight == 0 && !tracked[i].up) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void Election::Impl::on_tracked(vrrp::TrackKind kind, const std::string& name,
                                 const vrrp::TrackStatus& status) {
     for (const auto& instance : instances) {
@@ -209,7 +208,7 @@ void Election::Impl::apply_faults(Instance& instance) {
 /// keepalived holds an instance in INIT until every script without a weight has a first result:
 /// what is not known to be well must not claim.
 void Election::Impl::start_when_known(Instance& instance) {
-    if (!started || stopping || instance.started || waits_for_result(instance)) {
+    if (!started || stopping || instance.started || instance.waits_for_result()) {
         return;
     }
     instance.started = true;

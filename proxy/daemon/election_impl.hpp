@@ -8,6 +8,7 @@
 #include "proxy/daemon/alarms.hpp"
 #include "proxy/daemon/election.hpp"
 #include "proxy/daemon/messages.hpp"
+#include "vrrp/sync_group.hpp"
 
 #include <map>
 #include <thread>
@@ -55,6 +56,8 @@ struct Election::Impl : vrrp::RouterEnvironment {
         std::unique_ptr<boost::asio::steady_timer> release_timer;
 
         [[nodiscard]] const std::string& name() const { return settings.election.name; }
+        /// An object whose failure would be a fault has not been heard of yet.
+        [[nodiscard]] bool waits_for_result() const;
     };
 
     struct Group {

@@ -280,5 +280,15 @@ INSTANTIATE_TEST_SUITE_P(
                      ""}),
     [](const auto& test) { return test.param.name; });
 
+// The trap of nopreempt with a weighted track_script: the peer would never take over.
+TEST(GivesUpOnLowerPriority, OnlyTheActiveNodeOfANopreemptInstanceWhosePriorityDrops) {
+    vrrp::InstanceConfig nopreempt;
+    nopreempt.preempt = false;
+    EXPECT_TRUE(gives_up_on_lower_priority(nopreempt, State::Active, 150, 130));
+    EXPECT_FALSE(gives_up_on_lower_priority(nopreempt, State::Active, 130, 150));
+    EXPECT_FALSE(gives_up_on_lower_priority(nopreempt, State::Backup, 150, 130));
+    EXPECT_FALSE(gives_up_on_lower_priority(vrrp::InstanceConfig{}, State::Active, 150, 130));
+}
+
 }  // namespace
 }  // namespace tandem::daemon

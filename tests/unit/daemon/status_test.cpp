@@ -42,7 +42,7 @@ TEST(Status, InstanceTellsRolePeerHoldAndFault) {
     shot.peer_heard_ago = 42ms;
     shot.holding = true;
     shot.hold_until = kMoment;
-    shot.fault = "link down on eth0";
+    shot.faults = {"link down on eth0"};
     const auto reply = status_reply({"node1", "/etc/x.conf", 7, 5s}, {shot}, {});
     const auto& instance = reply.body.at("instances").at(0);
     EXPECT_EQ(instance.at("state"), "backup");
@@ -68,6 +68,44 @@ TEST(Status, WhatIsUnknownIsNullOrEmpty) {
     EXPECT_TRUE(instance.at("hold").at("until").is_null());
     EXPECT_TRUE(instance.at("faults").as_array().empty());
     EXPECT_EQ(instance.at("reason"), "not-started");
+}
+
+TEST(Status, InstanceTellsWhatItTracksAndWhatConcernsIt) {
+    InstanceSnapshot shot = sample_instance();
+    shot.effective_priority = 130;
+    shot.sync_group = "VG_1";
+    shot.tracked = {{vrrp::TrackKind::Script, "chk_web", -20, false},
+                    {vrrp::TrackKind::File, "manual", 1, true}};
+    shot.tracked_status = {{false, 0, "exit code 1"}, {}};
+    Alarm alarm;
+    alarm.kind = "ip-ttl-error";
+    alarm.source = "198.51.100.66";
+    alarm.mac = "02:00:00:00:00:66";
+    alarm.detail = "TTL 64, not 255";
+    alarm.count = 3;
+    alarm.last = kMoment;
+    shot.alarms = {alarm};
+    shot.counters.discarded_by_reason.at(static_cast<std::size_t>(vrrp::Discard::TimeToLive)) = 7;
+    const auto reply = status_reply({}, {shot}, {});
+    const auto& instance = reply.body.at("instances").at(0);
+    EXPECT_EQ(instance.at("priority").to_number<int>(), 150);
+    EXPECT_EQ(instance.at("effective_priority").to_number<int>(), 130);
+    EXPECT_EQ(instance.at("sync_group"), "VG_1");
+    const auto& script = instance.at("tracked").at(0);
+    EXPECT_EQ(script.at("name"), "chk_web");
+    EXPECT_EQ(script.at("state"), "down");
+    EXPECT_EQ(script.at("weight").to_number<int>(), -20);
+    EXPECT_EQ(script.at("detail"), "exit code 1");
+    EXPECT_EQ(instance.at("tracked").at(1).at("state"), "unknown");
+    const auto& told = instance.at("alarms").at(0);
+    EXPECT_EQ(told.at("kind"), "ip-ttl-error");
+    EXPECT_EQ(told.at("source"), "198.51.100.66");
+    EXPECT_EQ(told.at("mac"), "02:00:00:00:00:66");
+    EXPECT_EQ(told.at("count").to_number<int>(), 3);
+    EXPECT_EQ(told.at("last"), "2025-11-24T16:00:00.007Z");
+    const auto& reasons = instance.at("counters").at("discarded_by_reason");
+    EXPECT_EQ(reasons.at("ip-ttl-error").to_number<int>(), 7);
+    EXPECT_EQ(reasons.as_object().size(), vrrp::kDiscardReasons);
 }
 
 TEST(Status, ServiceListsUpstreams) {

@@ -84,9 +84,22 @@ void FakeEnvironment::on_transition(const std::string& /*instance*/, const State
     }
 }
 
-void FakeEnvironment::on_discard(const std::string& /*instance*/, std::string_view reason,
-                                 const IpAddress& source) {
-    discards.push_back(std::string{reason} + " " + source.to_string());
+void FakeEnvironment::on_lower_claim(const std::string& /*instance*/,
+                                     const LowerClaimHeard& claim) {
+    log.push_back("lower claim " + std::to_string(claim.priority));
+}
+
+void FakeEnvironment::on_concern(const std::string& /*instance*/, const Concern& concern) {
+    concerns.push_back(std::string{to_string(concern)} + " " + concern.source.to_string());
+}
+
+void FakeEnvironment::on_group_event(const std::string& /*instance*/) {
+    ++group_events;
+}
+
+void FakeEnvironment::on_replay_marks(const std::string& /*instance*/,
+                                      const std::vector<ReplayMark>& replay_marks) {
+    marks = replay_marks;
 }
 
 void FakeEnvironment::on_peer_advertisement(const std::string& /*instance*/,

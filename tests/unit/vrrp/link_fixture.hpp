@@ -40,15 +40,21 @@ class FakeEnvironment : public RouterEnvironment {
     void release_addresses(const std::string& instance, std::function<void()> done) override;
     void announce_addresses(const std::string& instance) override;
     void on_transition(const std::string& instance, const StateChanged& change) override;
-    void on_discard(const std::string& instance, std::string_view reason,
-                    const IpAddress& source) override;
+    void on_lower_claim(const std::string& instance, const LowerClaimHeard& claim) override;
+    void on_concern(const std::string& instance, const Concern& concern) override;
+    void on_group_event(const std::string& instance) override;
+    void on_replay_marks(const std::string& instance,
+                         const std::vector<ReplayMark>& marks) override;
     void on_peer_advertisement(const std::string& instance,
                                const ReceivedAdvertisement& advert) override;
     void on_send_error(const std::string& instance, const std::string& text) override;
 
     /// "active startup", "acquire", "release", "announce", … one line per call.
     std::vector<std::string> log;
-    std::vector<std::string> discards;
+    /// "KIND SOURCE" of each, such as "checksum-error 198.51.100.11".
+    std::vector<std::string> concerns;
+    std::vector<ReplayMark> marks;
+    unsigned group_events = 0;
     std::vector<std::string> errors;
     std::vector<ReceivedAdvertisement> adverts;
     /// Called inside on_transition.

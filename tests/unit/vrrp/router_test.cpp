@@ -436,7 +436,7 @@ TEST_F(RouterTest, DiscardsAreReportedWithReasonAndSource) {
         near.send(good);
     });
     ASSERT_TRUE(wait_for([&] { return !environment_b_.adverts.empty(); }));
-    EXPECT_THAT(environment_b_.discards,
+    EXPECT_THAT(environment_b_.concerns,
                 ElementsAre("ip-ttl-error 198.51.100.11", "checksum-error 198.51.100.11",
                             "packet-length-error 198.51.100.11"));
     EXPECT_EQ(b->counters().discarded, 3U);
@@ -467,7 +467,9 @@ TEST_F(RouterTest, FloodDoesNotStopAdvertisements) {
     flooding = false;
     run_for(10ms);
     EXPECT_GT(b->counters().discarded, 100U);
-    EXPECT_EQ(b->counters().discarded, environment_b_.discards.size());
+    // Every packet is counted, and one a second is reported.
+    EXPECT_LE(environment_b_.concerns.size(), 5U);
+    EXPECT_GE(environment_b_.concerns.size(), 1U);
 }
 
 }  // namespace
