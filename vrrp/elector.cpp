@@ -64,6 +64,8 @@ std::string_view to_string(Reason reason) {
             return "take-back";
         case Reason::SendFailed:
             return "send-failed";
+        case Reason::SyncGroup:
+            return "sync-group";
     }
     return "unknown";
 }
@@ -76,6 +78,12 @@ Elector::Elector(const InstanceConfig& config)
       // The owner of the addresses always preempts (RFC 9568 section 6.1).
       preempt_(config.preempt || config.priority == kOwnerPriority),
       start_as_active_(config.start_as_active),
+      preempt_delay_(config.preempt_delay),
+      startup_delay_(config.startup_delay),
+      lower_priority_no_advert_(config.lower_priority_no_advert),
+      higher_priority_send_advert_(config.higher_priority_send_advert),
+      owner_ignores_adverts_(config.owner_ignores_adverts),
+      in_sync_group_(config.in_sync_group),
       source_(config.source_address),
       active_interval_(config.advertisement_interval) {}
 
@@ -92,13 +100,18 @@ Actions Elector::on_startup(TimePoint now) {
     last_announcement_.reset();
     last_peer_.reset();
     last_peer_heard_.reset();
+    interval_heard_.reset();
+    deaf_until_.reset();
+    if (startup_delay_.count() > 0) {
+        deaf_until_ = now + startup_delay_;
+    }
     if (faulty_) {
         change_state(State::Fault, Reason::Fault, actions);
         return actions;
     }
     take_part(Reason::Startup, now, actions);
     if (state_ == State::Backup && start_as_active_ && !hold_) {
-        timer_ = now + own_interval_ + skew_time();
+        timer_ = std::max(now, deaf_until_.value_or(now)) + own_interval_ + skew_time();
     }
     return actions;
 }
@@ -117,6 +130,7 @@ Actions Elector::on_shutdown(TimePoint now) {
     }
     timer_.reset();
     claim_waits_ = false;
+    wants_active_ = false;
     if (addresses_ == Addresses::Releasing) {
         stopping_ = true;
         return actions;
@@ -131,12 +145,16 @@ Actions Elector::on_advertisement(const ReceivedAdvertisement& advert, TimePoint
     if (state_ == State::Initialize || (source_ && advert.source == *source_)) {
         return actions;
     }
+    const bool deaf = deaf_until_ && now < *deaf_until_ && state_ != State::Active;
+    if (deaf || (owner_ignores_adverts_ && priority_ == kOwnerPriority)) {
+        return actions;
+    }
     last_peer_ = advert;
     last_peer_heard_ = now;
     if (state_ == State::Active) {
         hear_as_active(advert, now, actions);
     } else if (state_ == State::Backup && !stopping_) {
-        hear_as_backup(advert, now);
+        hear_as_backup(advert, now, actions);
     }
     return actions;
 }
@@ -214,6 +232,7 @@ Actions Elector::on_fault(bool faulty, TimePoint now) {
     } else {
         timer_.reset();
         claim_waits_ = false;
+        wants_active_ = false;
         change_state(State::Fault, Reason::Fault, actions);
     }
     return actions;
@@ -237,6 +256,40 @@ Actions Elector::on_send_result(bool sent, TimePoint now) {
         unheard_ = true;
         faulty_ = true;
         leave_active(State::Fault, Reason::SendFailed, now, actions);
+    }
+    return actions;
+}
+
+Actions Elector::on_priority(std::uint8_t priority, TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (priority == priority_ || priority_ == kOwnerPriority || priority == kOwnerPriority ||
+        priority == kReleasePriority) {
+        return actions;
+    }
+    const Duration before = skew_time();
+    priority_ = priority;
+    if (state_ == State::Backup && timer_) {
+        timer_ = *timer_ + (skew_time() - before);
+    }
+    return actions;
+}
+
+Actions Elector::on_group_claim(TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (wants_active_ && state_ == State::Backup && !stopping_) {
+        wants_active_ = false;
+        claim(timer_reason_, now, actions);
+    }
+    return actions;
+}
+
+Actions Elector::on_group_release(TimePoint now) {
+    Actions actions;
+    now = begin_event(now, actions);
+    if (state_ == State::Active && addresses_ != Addresses::Releasing) {
+        leave_active(State::Backup, Reason::SyncGroup, now, actions);
     }
     return actions;
 }
@@ -305,14 +358,15 @@ void Elector::change_state(State to, Reason reason, Actions& actions) {
 /// RFC 9568 section 6.4.1: out of Initialize, which includes Fault.
 void Elector::take_part(Reason reason, TimePoint now, Actions& actions) {
     active_interval_ = own_interval_;
-    const bool owner = priority_ == kOwnerPriority && !hold_ && !defers(now);
-    if (owner && addresses_ == Addresses::Off) {
+    const bool deaf = deaf_until_ && now < *deaf_until_;
+    const bool owner = priority_ == kOwnerPriority && !hold_ && !defers(now) && !deaf;
+    if (owner && addresses_ == Addresses::Off && !in_sync_group_) {
         become_active(reason == Reason::Startup ? Reason::AddressOwner : reason, now, actions);
         return;
     }
     enter_backup(reason, now, actions);
     if (owner) {
-        claim(reason, now, actions);
+        claim_due(reason == Reason::Startup ? Reason::AddressOwner : reason, now, actions);
     }
 }
 
@@ -320,9 +374,22 @@ void Elector::enter_backup(Reason reason, TimePoint now, Actions& actions) {
     change_state(State::Backup, reason, actions);
     if (stopping_) {
         timer_.reset();
+        wants_active_ = false;
     } else {
-        start_active_down_timer(now);
+        start_active_down_timer(std::max(now, deaf_until_.value_or(now)));
     }
+    preempt_from_.reset();
+}
+
+/// A claim falls due: alone it is made, in a sync group it waits for the group's order.
+void Elector::claim_due(Reason reason, TimePoint now, Actions& actions) {
+    if (!in_sync_group_) {
+        claim(reason, now, actions);
+        return;
+    }
+    wants_active_ = true;
+    timer_reason_ = reason;
+    timer_.reset();
 }
 
 /// Backup → Active, after the release in flight if there is one: to acquire while the shell still
@@ -341,6 +408,7 @@ void Elector::become_active(Reason reason, TimePoint now, Actions& actions) {
     active_interval_ = own_interval_;
     addresses_ = Addresses::Acquiring;
     claim_waits_ = false;
+    wants_active_ = false;
     say_released_ = false;
     defer_until_.reset();
     last_sent_ = now;
@@ -377,7 +445,9 @@ void Elector::advertise(TimePoint now, Actions& actions) {
 
 /// Two nodes were active for a moment: tell the other one, and everybody's neighbour caches.
 void Elector::answer_lower_claim(TimePoint now, Actions& actions) {
-    advertise(now, actions);
+    if (!lower_priority_no_advert_) {
+        advertise(now, actions);
+    }
     // A flood of lower claims must not become a flood of announcements.
     const bool recent = last_announcement_ && now - *last_announcement_ < own_interval_ / 2;
     if (addresses_ == Addresses::On && !recent) {
@@ -390,20 +460,28 @@ void Elector::start_active_down_timer(TimePoint now) {
     timer_ = now + active_down_interval();
     timer_reason_ = Reason::ActiveDown;
     claim_waits_ = false;
+    wants_active_ = false;
     listened_again_ = false;
 }
 
-void Elector::learn_interval(const ReceivedAdvertisement& advert) {
-    if (version_ == Version::V3) {
-        active_interval_ = clamp_interval(advert.interval);
+void Elector::learn_interval(const ReceivedAdvertisement& advert, Actions& actions) {
+    if (version_ != Version::V3) {
+        return;
+    }
+    active_interval_ = learned_interval(advert.interval, own_interval_);
+    const bool news = interval_heard_ != advert.interval;
+    interval_heard_ = advert.interval;
+    if (news && advert.interval != own_interval_) {
+        actions.emplace_back(IntervalDiffers{advert.interval, active_interval_});
     }
 }
 
 /// RFC 9568 section 6.4.2.
-void Elector::hear_as_backup(const ReceivedAdvertisement& advert, TimePoint now) {
+void Elector::hear_as_backup(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions) {
     listened_again_ = false;
     if (advert.priority == kReleasePriority) {
-        if (!claim_waits_) {
+        preempt_from_.reset();
+        if (!claim_waits_ && !wants_active_) {
             // Only ever earlier: a node that claims, fails and releases again and again must not
             // keep this one from taking over.
             const TimePoint after_skew = now + skew_time();
@@ -412,14 +490,30 @@ void Elector::hear_as_backup(const ReceivedAdvertisement& advert, TimePoint now)
         }
         return;
     }
-    if (preempts(now) && advert.priority < priority_) {
+    if (ignores_lower(advert, now)) {
         // Somebody is active: an earlier release no longer explains a claim, nor outlives a hold.
-        timer_reason_ = claim_waits_ ? timer_reason_ : Reason::ActiveDown;
+        timer_reason_ = claim_waits_ || wants_active_ ? timer_reason_ : Reason::ActiveDown;
         return;
     }
-    learn_interval(advert);
+    learn_interval(advert, actions);
     say_released_ = false;
     start_active_down_timer(now);
+}
+
+/// Whether a lower priority is to be preempted: its advertisement then leaves the timer alone. The
+/// delay of keepalived's preempt_delay begins with the first one.
+bool Elector::ignores_lower(const ReceivedAdvertisement& advert, TimePoint now) {
+    if (advert.priority >= priority_) {
+        preempt_from_.reset();
+        return false;
+    }
+    if (!preempts(now)) {
+        return false;
+    }
+    if (preempt_delay_.count() > 0 && !preempt_from_) {
+        preempt_from_ = now + preempt_delay_;
+    }
+    return !preempt_from_ || now >= *preempt_from_;
 }
 
 /// RFC 9568 section 6.4.3.
@@ -429,10 +523,14 @@ void Elector::hear_as_active(const ReceivedAdvertisement& advert, TimePoint now,
         return;
     }
     if (!is_better(advert)) {
+        actions.emplace_back(LowerClaimHeard{advert.priority, advert.source});
         answer_lower_claim(now, actions);
         return;
     }
-    learn_interval(advert);
+    if (higher_priority_send_advert_) {
+        advertise(now, actions);
+    }
+    learn_interval(advert, actions);
     const bool higher = advert.priority > priority_;
     leave_active(State::Backup, higher ? Reason::HigherPriority : Reason::HigherAddress, now,
                  actions);
@@ -447,7 +545,7 @@ void Elector::backup_timer_fired(TimePoint now, Actions& actions) {
         timer_ = now + active_interval_ * 2 + skew_time();
         return;
     }
-    claim(timer_reason_, now, actions);
+    claim_due(timer_reason_, now, actions);
 }
 
 void Elector::end_hold() {
@@ -491,6 +589,18 @@ bool Elector::releasing() const {
 
 bool Elector::holding() const {
     return hold_;
+}
+
+bool Elector::wants_active() const {
+    return wants_active_ || claim_waits_;
+}
+
+bool Elector::claim_ordered() const {
+    return claim_waits_;
+}
+
+std::uint8_t Elector::priority() const {
+    return priority_;
 }
 
 std::optional<TimePoint> Elector::hold_until() const {

@@ -201,6 +201,8 @@ class Elector {
     /// The claim fell due and the sync group has not ordered it yet, or it is ordered and waits for
     /// a release in flight.
     [[nodiscard]] bool wants_active() const;
+    /// A claim waits for a release in flight.
+    [[nodiscard]] bool claim_ordered() const;
     /// What is advertised: configured, or as last set by on_priority().
     [[nodiscard]] std::uint8_t priority() const;
     /// nullopt when not holding or when the hold has no end.
@@ -223,6 +225,7 @@ class Elector {
     void change_state(State to, Reason reason, Actions& actions);
     void take_part(Reason reason, TimePoint now, Actions& actions);
     void enter_backup(Reason reason, TimePoint now, Actions& actions);
+    void claim_due(Reason reason, TimePoint now, Actions& actions);
     void claim(Reason reason, TimePoint now, Actions& actions);
     void become_active(Reason reason, TimePoint now, Actions& actions);
     void leave_active(State to, Reason reason, TimePoint now, Actions& actions);
@@ -230,8 +233,9 @@ class Elector {
     void advertise(TimePoint now, Actions& actions);
     void answer_lower_claim(TimePoint now, Actions& actions);
     void start_active_down_timer(TimePoint now);
-    void learn_interval(const ReceivedAdvertisement& advert);
-    void hear_as_backup(const ReceivedAdvertisement& advert, TimePoint now);
+    void learn_interval(const ReceivedAdvertisement& advert, Actions& actions);
+    void hear_as_backup(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions);
+    bool ignores_lower(const ReceivedAdvertisement& advert, TimePoint now);
     void hear_as_active(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions);
     void backup_timer_fired(TimePoint now, Actions& actions);
     void end_hold();
@@ -246,6 +250,12 @@ class Elector {
     unsigned down_timer_adverts_;
     bool preempt_;
     bool start_as_active_;
+    Duration preempt_delay_;
+    Duration startup_delay_;
+    bool lower_priority_no_advert_;
+    bool higher_priority_send_advert_;
+    bool owner_ignores_adverts_;
+    bool in_sync_group_;
     std::optional<IpAddress> source_;
 
     State state_ = State::Initialize;
@@ -257,6 +267,15 @@ class Elector {
     bool say_released_ = false;
     /// A claim fell due while a release was in flight; its reason is timer_reason_.
     bool claim_waits_ = false;
+    /// A claim fell due and waits for the sync group; its reason is timer_reason_.
+    bool wants_active_ = false;
+    /// Backup: from when on a lower priority is preempted; set while one is active and
+    /// preempt_delay runs.
+    std::optional<TimePoint> preempt_from_;
+    /// Advertisements are not listened to before (startup_delay).
+    std::optional<TimePoint> deaf_until_;
+    /// Interval heard last; tells a new one.
+    std::optional<Duration> interval_heard_;
     /// Sending failed so often that this node gave up, and nothing was sent since.
     bool unheard_ = false;
     /// The late timer of a backup was given its second chance and nothing was heard since.

@@ -20,6 +20,8 @@ struct MemberView {
     bool releasing = false;
     /// Elector::wants_active().
     bool wants_active = false;
+    /// Elector::claim_ordered(): ordered already, waits for a release in flight.
+    bool claim_ordered = false;
     /// A fault condition of the member itself, not one that this group ordered.
     bool faulty = false;
 };
@@ -39,7 +41,7 @@ struct MemberOrder {
 /// Level-triggered: what must be ordered now. Call it after every event of a member, execute the
 /// orders in turn, repeat until it returns nothing. `group_faulty` is what this function ordered
 /// before (Fault without FaultEnded); the caller keeps it.
-/// - Any member faulty: every other one gets Fault once, and FaultEnded when none is any more.
+/// - A member faulty: Fault to every one, once; FaultEnded to every one when none is any more.
 /// - Every member active or wanting, one at least wanting: Claim for those that want.
 /// - A member that is neither active nor wants, or is on its way out: Release for those that are
 ///   active.

@@ -48,4 +48,12 @@ constexpr std::chrono::microseconds clamp_interval(std::chrono::microseconds int
     return std::clamp(interval, kMinInterval, kMaxInterval);
 }
 
+/// The interval that an active node is taken at its word for: a tenth to ten times our own, within
+/// the range of the wire format. A forged 10 ms would make a backup claim at the first hiccup, a
+/// forged 40 s would keep it from claiming.
+constexpr std::chrono::microseconds learned_interval(std::chrono::microseconds heard,
+                                                     std::chrono::microseconds own) {
+    return clamp_interval(std::clamp(heard, own / 10, own * 10));
+}
+
 }  // namespace tandem::vrrp
