@@ -3,6 +3,7 @@
 #pragma once
 
 #include "proxy/config/model.hpp"
+#include "proxy/daemon/notify_event.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -13,17 +14,6 @@
 #include <boost/asio/io_context.hpp>
 
 namespace tandem::daemon {
-
-/// What keepalived calls the states; arguments of scripts and words of FIFO lines.
-enum class NotifyEvent : std::uint8_t {
-    Master,
-    Backup,
-    Fault,
-    Stop,
-    MasterRxLowerPriority,  ///< MASTER_RX_LOWER_PRI: script notify_master_rx_lower_pri and FIFO
-    MasterPriority,         ///< MASTER_PRIORITY: FIFO only
-    BackupPriority,         ///< BACKUP_PRIORITY: FIFO only
-};
 
 /// Create and use on the control thread. For each instance (and group) one program runs at a time:
 /// the specific one, then the generic one; while they run only the latest state is remembered, so
