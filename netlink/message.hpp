@@ -21,6 +21,10 @@ using MacAddress = std::array<std::uint8_t, 6>;
 /// 5.18 ignore the attribute. Free to choose; keepalived uses 18.
 inline constexpr std::uint8_t kAddressProtocol = 116;
 
+/// rtm_protocol of the routes that tandem adds ("ip route" shows it as proto). Nobody else's routes
+/// bear it; 116 is free in /etc/iproute2/rt_protos and in the kernel's list.
+inline constexpr std::uint8_t kRouteProtocol = 116;
+
 /// IFA_CACHEINFO lifetime that never ends.
 inline constexpr std::uint32_t kForever = 0xffffffff;
 

@@ -34,7 +34,22 @@ struct Notice {
     std::string text;
 };
 
-/// A set of addresses that move together: those of one vrrp_instance.
+/// What happened to a virtual route that an operator should see.
+struct RouteNotice {
+    enum class Kind : std::uint8_t {
+        Repaired,      ///< it was removed or changed behind our back, or could be added at last
+        Failed,        ///< could not be added; tried again once a second
+        RemoveFailed,  ///< the kernel refused to remove it; tried again once a second
+        StaleRemoved,  ///< one of an earlier life, or not as configured, was removed
+    };
+    Kind kind{};
+    /// As "ip route" writes it, such as "default via 203.0.113.1 dev eth1 table 100".
+    std::string route;
+    /// Detail for people, such as the text of an errno.
+    std::string text;
+};
+
+/// A set of addresses and routes that move together: those of one vrrp_instance.
 struct AddressGroup {
     std::string name;
     std::vector<VirtualAddress> addresses;
@@ -42,6 +57,8 @@ struct AddressGroup {
     /// Lifetime given to each address in the kernel, refreshed at a third of it; whole seconds.
     /// Zero: no lease, the address stays until removed.
     std::chrono::seconds lease{3};
+    /// On after the addresses, off before them. IPv6 routes have the lease, too (RTA_EXPIRES).
+    std::vector<VirtualRoute> routes{};
 };
 
 /// Holds the virtual addresses of every group on or off the interfaces.
@@ -55,6 +72,12 @@ struct AddressGroup {
 /// announced; one of a group that is not acquired is removed, since a node that is not active must
 /// not answer. Each address may be corrected ten times at once and then once a second, so a fight
 /// with another program stays bounded.
+///
+/// Routes are handled the same way, with three differences. One that cannot be added never counts
+/// against its group. Every route with protocol kRouteProtocol is taken for one of ours: what is
+/// not configured is removed at start. And IPv4 knows no lease for a route: when this process is
+/// killed, a route with a virtual address as its source ends with that address, any other stays
+/// until the next start.
 ///
 /// The lease is extended by a timer on the io_context alone: when the loop hangs, the kernel ends
 /// the address (measured: lease + 0.1 s for IPv4, up to lease + 1 s for IPv6). A loop that comes
@@ -76,6 +99,8 @@ class VipManager {
         /// from within start(), acquire() or release(); it may call any function of the manager.
         std::function<void(const std::string& interface, const std::optional<InterfaceState>&)>
             on_interface;
+        /// As on_notice.
+        std::function<void(const RouteNotice&)> on_route{};
     };
 
     VipManager(boost::asio::io_context& context, std::vector<AddressGroup> groups,
@@ -107,9 +132,15 @@ class VipManager {
     /// Removes every address of the group. An address that is not there is success. After an error
     /// the removal is tried again once a second.
     boost::system::error_code release(const std::string& group);
-    /// One announcement burst now (first burst of the schedule and its second burst). Nothing
-    /// happens for a group that is not acquired.
+    /// Evidence that neighbours may have learned another node, such as an advertisement of lower
+    /// priority: one burst of the lower-priority schedule now and its second burst. Nothing happens
+    /// for a group that is not acquired.
     void announce(const std::string& group);
+    /// One announcement of an address of the host itself, such as the source of unicast
+    /// advertisements after the interface was at fault, so that what neighbours know of it is
+    /// fresh. Success without a frame while the link is down or when it is not Ethernet. Errors:
+    /// no_such_device; address_not_available: the interface does not have the address.
+    boost::system::error_code announce_own(const std::string& interface, const IpAddress& address);
 
     /// False for a group that does not exist.
     [[nodiscard]] bool acquired(const std::string& group) const;
