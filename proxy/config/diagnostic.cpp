@@ -107,6 +107,10 @@ void Reporter::error(Position at, const std::string& text, const std::string& ad
     add(at, Severity::Error, text, advice);
 }
 
+void Reporter::security(Position at, const std::string& text, const std::string& advice) {
+    add(at, Severity::Security, text, advice);
+}
+
 void Reporter::fatal(Position at, const std::string& text, const std::string& advice) {
     add(at, Severity::Fatal, text, advice);
 }

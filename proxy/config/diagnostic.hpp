@@ -30,6 +30,7 @@ class Reporter {
     void note(Position at, const std::string& text, const std::string& advice = {});
     void warning(Position at, const std::string& text, const std::string& advice = {});
     void error(Position at, const std::string& text, const std::string& advice = {});
+    void security(Position at, const std::string& text, const std::string& advice = {});
     void fatal(Position at, const std::string& text, const std::string& advice = {});
 
     /// Nothing more of a severity seen before is recorded: explanations are wasted work.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "proxy/config/diagnostic.hpp"
+#include "proxy/config/environment.hpp"
 #include "proxy/config/model.hpp"
 #include "proxy/config/syntax.hpp"
 
@@ -18,12 +19,45 @@ namespace tandem::config {
 using Milliseconds = std::chrono::milliseconds;
 using IpAddress = boost::asio::ip::address;
 
+template <class T>
+struct Located {
+    T value{};
+    Position at;
+};
+
+/// A command as written.
+struct CommandDraft {
+    std::string text;
+    std::string user;
+    std::string group;
+    Position at;
+};
+
+/// notify_* of an instance or a group; the first of each kind counts.
+struct NotifyDraft {
+    std::optional<CommandDraft> master;
+    std::optional<CommandDraft> backup;
+    std::optional<CommandDraft> fault;
+    std::optional<CommandDraft> stop;
+    std::optional<CommandDraft> master_rx_lower_priority;
+    std::optional<CommandDraft> generic;
+    std::optional<bool> priority_changes;
+};
+
+/// notify_fifo and notify_fifo_script, or the same with vrrp_ in front.
+struct FifoDraft {
+    std::optional<CommandDraft> path;  ///< the path with user and group
+    std::optional<CommandDraft> script;
+};
+
 /// garp_* of an instance or vrrp_garp_* of global_defs.
 struct AnnounceDraft {
     std::optional<unsigned> repeat;
     std::optional<Milliseconds> delay;
     std::optional<Milliseconds> refresh;
     std::optional<unsigned> refresh_repeat;
+    std::optional<unsigned> lower_priority_repeat;
+    std::optional<Milliseconds> lower_priority_delay;
 };
 
 struct GlobalDraft {
@@ -31,13 +65,50 @@ struct GlobalDraft {
     vrrp::Version version = vrrp::Version::V2;
     AnnounceDraft announce;
     bool single_announcement = false;
+    /// vrrp_garp_interval, vrrp_gna_interval.
+    std::chrono::microseconds arp_interval{0};
+    std::chrono::microseconds advertisement_interval{0};
     unsigned down_timer_adverts = 3;
     bool message_only_checksum = false;
-    std::string script_user;
+    bool strict = false;
+    bool lower_priority_no_advert = false;
+    bool higher_priority_send_advert = false;
+    bool owner_ignores_adverts = false;
+    std::chrono::microseconds startup_delay{0};
+    std::chrono::microseconds delay_after_boot{0};
+    std::optional<Located<IpAddress>> multicast_group4;
+    std::optional<Located<IpAddress>> multicast_group6;
+    /// script_user, its text is not used.
+    std::optional<CommandDraft> script_user;
+    bool script_security = false;
+    bool notify_priority_changes = false;
+    FifoDraft notify_fifo;
+    FifoDraft vrrp_notify_fifo;
 };
 
 struct ScriptDraft {
+    /// Without the command and with a timeout of zero when there is none.
     ScriptSettings settings;
+    CommandDraft command;
+    Position at;
+};
+
+struct FileDraft {
+    TrackedFileSettings settings;
+    Position at;
+};
+
+struct ProcessDraft {
+    TrackedProcessSettings settings;
+    Position at;
+};
+
+/// One line of a track_* block.
+struct TrackDraft {
+    vrrp::TrackKind kind{};
+    std::string name;
+    std::optional<int> weight;
+    std::optional<bool> reverse;
     Position at;
 };
 
@@ -47,10 +118,31 @@ struct AddressDraft {
     Position at;
 };
 
-template <class T>
-struct Located {
-    T value{};
+struct RouteDraft {
+    netlink::VirtualRoute route;
     Position at;
+};
+
+struct PeerDraft {
+    IpAddress address;
+    std::optional<std::uint8_t> min_ttl;
+    std::optional<std::uint8_t> max_ttl;
+    Position at;
+};
+
+/// auth_hmac. The values of keys are secrets: they appear in no message.
+struct HmacDraft {
+    struct Key {
+        std::uint8_t id = 0;
+        std::string value;
+        Position at;
+    };
+    Position at;
+    std::vector<Key> keys;
+    std::optional<Located<std::uint8_t>> active_key;
+    std::optional<vrrp::AuthHmacConfig::AntiReplay> anti_replay;
+    std::optional<std::chrono::seconds> time_window;
+    std::optional<Located<vrrp::AuthHmacConfig::Mode>> mode;
 };
 
 struct InstanceDraft {
@@ -69,17 +161,38 @@ struct InstanceDraft {
     std::optional<bool> message_only_checksum;
     std::vector<AddressDraft> addresses;
     std::vector<AddressDraft> excluded;
+    std::vector<RouteDraft> routes;
     std::optional<Located<std::string>> auth_type;
     std::optional<Located<std::string>> auth_pass;
     std::optional<Located<IpAddress>> source;
-    std::vector<Located<IpAddress>> peers;
+    std::vector<PeerDraft> peers;
     std::optional<Position> peers_at;  ///< of unicast_peer, when there is one
+    std::optional<Located<std::uint8_t>> unicast_ttl;
+    std::optional<Located<IpAddress>> multicast_group;
+    std::optional<HmacDraft> hmac;
+    std::optional<Located<std::chrono::microseconds>> preempt_delay;
+    std::optional<bool> lower_priority_no_advert;
+    std::optional<bool> higher_priority_send_advert;
+    std::optional<bool> owner_ignores_adverts;
+    bool strict = false;
     AnnounceDraft announce;
     std::optional<std::chrono::seconds> lease;
-    std::vector<Located<TrackedScript>> scripts;
-    std::vector<Located<TrackedInterface>> interfaces;
+    std::vector<TrackDraft> tracked;
+    bool track_primary = true;
+    NotifyDraft notify;
     bool ipv6 = false;  ///< native_ipv6: the family when no address tells it
     bool no_addresses_intended = false;
+};
+
+struct GroupDraft {
+    std::string name;
+    Position at;
+    std::vector<Located<std::string>> members;
+    bool has_members = false;  ///< there is a group block
+    std::vector<TrackDraft> tracked;
+    NotifyDraft notify;
+    bool tracking_weight = false;
+    std::optional<Position> global_tracking;
 };
 
 /// Values that a checker inherits: virtual_server, then real_server, then the checker's block.
@@ -128,7 +241,10 @@ struct ServiceDraft {
 struct Drafts {
     GlobalDraft global;
     std::vector<ScriptDraft> scripts;
+    std::vector<FileDraft> files;
+    std::vector<ProcessDraft> processes;
     std::vector<InstanceDraft> instances;
+    std::vector<GroupDraft> groups;
     std::vector<ServiceDraft> services;
 };
 
@@ -136,14 +252,43 @@ struct Drafts {
 void read_root(Drafts& drafts, const std::vector<Statement>& statements, Reporter& reporter);
 void read_global(GlobalDraft& draft, const std::vector<Statement>& block, Reporter& reporter);
 void read_script(ScriptDraft& draft, const std::vector<Statement>& block, Reporter& reporter);
+void read_track_file(FileDraft& draft, const std::vector<Statement>& block, Reporter& reporter);
+void read_track_process(ProcessDraft& draft, const std::vector<Statement>& block,
+                        Reporter& reporter);
 void read_instance(InstanceDraft& draft, const std::vector<Statement>& block, Reporter& reporter);
+void read_group(GroupDraft& draft, const std::vector<Statement>& block, Reporter& reporter);
+void read_hmac(HmacDraft& draft, const std::vector<Statement>& block, Reporter& reporter);
+/// The lines of a track_* block.
+void read_tracked(std::vector<TrackDraft>& tracked, vrrp::TrackKind kind,
+                  const std::vector<Statement>& block, Reporter& reporter);
 void read_addresses(std::vector<AddressDraft>& addresses, const std::vector<Statement>& block,
                     Reporter& reporter);
+void read_routes(std::vector<RouteDraft>& routes, const std::vector<Statement>& block,
+                 Reporter& reporter);
 /// @returns nothing when the header is refused; that is reported.
 std::optional<ServiceDraft> read_service(const Statement& statement, Reporter& reporter);
 
+/// What building needs beside the drafts.
+struct BuildContext {
+    const Drafts& drafts;
+    Environment& environment;
+    Reporter& reporter;
+    /// Report what is missing on this host.
+    bool check_host = true;
+};
+
+class CommandResolver;
+
 // Building: drafts → model. Resolves references, applies defaults, finds contradictions.
-void build_instances(Model& model, const Drafts& drafts, Reporter& reporter);
+void build_global(Model& model, const BuildContext& context, CommandResolver& commands);
+void build_instances(Model& model, const BuildContext& context);
+/// The election part of one instance.
+InstanceSettings build_instance(const InstanceDraft& draft, const BuildContext& context);
+/// Password, or auth_hmac with its keys.
+void build_authentication(vrrp::InstanceConfig& election, const InstanceDraft& draft,
+                          const BuildContext& context);
+/// Sync groups, tracked objects and notify commands; after all instances are in the model.
+void build_relations(Model& model, const BuildContext& context, CommandResolver& commands);
 void build_services(Model& model, const Drafts& drafts, Reporter& reporter);
 
 }  // namespace tandem::config

@@ -2,6 +2,7 @@
 // memory, system_environment.cpp answers from the host.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,30 @@ struct FileContent {
     std::string reason;
     /// Worth a warning though the file was read (execute permission); may be empty.
     std::string remark;
+    /// Group or others may read it: no place for a secret.
+    bool exposed = false;
+};
+
+struct Account {
+    unsigned uid = 0;
+    /// Of the user's own group.
+    unsigned gid = 0;
+};
+
+/// A program file and what could go wrong with running it.
+struct Program {
+    enum class State : std::uint8_t {
+        Missing,
+        NotExecutable,  ///< by the account that is to run it
+        NoInterpreter,  ///< neither a binary nor a script that begins with #!
+        Usable,
+    };
+    State state = State::Missing;
+    /// Why it is missing or not executable.
+    std::string reason;
+    /// Someone who is not root can change what is run: the part of the path, and how. Empty: only
+    /// root can.
+    std::string insecure;
 };
 
 struct HostAddress {
@@ -41,6 +66,17 @@ class Environment {
     /// Those of this host, per interface in the kernel's order. Virtual addresses that are here
     /// at the moment are among them.
     virtual std::vector<HostAddress> addresses() = 0;
+
+    /// By name or number.
+    virtual std::optional<Account> user(const std::string& name) = 0;
+    virtual std::optional<unsigned> group(const std::string& name) = 0;
+    /// Of this process.
+    virtual Account own_account() = 0;
+    /// The program that a name without a slash means; unset: none on PATH.
+    virtual std::optional<std::string> find_program(const std::string& name) = 0;
+    virtual Program program(const std::string& path, const Account& account) = 0;
+    /// Since the host was started.
+    virtual std::chrono::microseconds uptime() = 0;
 };
 
 }  // namespace tandem::config

@@ -1,6 +1,7 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/expander.hpp"
 #include "proxy/config/load_from.hpp"
+#include "proxy/config/resolve_command.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -17,10 +18,7 @@ class HostCheck {
 
     void check(const InstanceDraft& instance) {
         check_interface(instance);
-        for (const Located<TrackedInterface>& tracked : instance.interfaces) {
-            check_missing(tracked.value.name, tracked.at,
-                          "the instance is faulty until it appears; check the name with ip link");
-        }
+        check_tracked(instance.tracked);
         check_source(instance);
         for (const auto* list : {&instance.addresses, &instance.excluded}) {
             for (const AddressDraft& address : *list) {
@@ -31,6 +29,17 @@ class HostCheck {
                 if (instance.priority != vrrp::kOwnerPriority) {
                     check_own(address, instance);
                 }
+            }
+        }
+    }
+
+    void check_tracked(const std::vector<TrackDraft>& tracked) {
+        for (const TrackDraft& line : tracked) {
+            if (line.kind == vrrp::TrackKind::Interface) {
+                check_missing(line.name, line.at,
+                              std::string(line.weight.value_or(0) == 0 ? "the instance is faulty"
+                                                                       : "it counts as down") +
+                                  " until it appears; check the name with ip link");
             }
         }
     }
@@ -107,6 +116,9 @@ void check_host(const Drafts& drafts, Environment& environment, Reporter& report
     for (const InstanceDraft& instance : drafts.instances) {
         check.check(instance);
     }
+    for (const GroupDraft& group : drafts.groups) {
+        check.check_tracked(group.tracked);
+    }
 }
 
 }  // namespace
@@ -121,11 +133,11 @@ LoadResult load_from(const LoadOptions& options, Environment& environment) {
     LoadResult result;
     Drafts drafts;
     read_root(drafts, parser.finish(), reporter);
-    result.model.global = drafts.global.settings;
-    if (result.model.global.router_id.empty()) {
-        result.model.global.router_id = environment.host_name();
-    }
-    build_instances(result.model, drafts, reporter);
+    const BuildContext context{drafts, environment, reporter, options.check_host};
+    CommandResolver commands(context);
+    build_global(result.model, context, commands);
+    build_instances(result.model, context);
+    build_relations(result.model, context, commands);
     build_services(result.model, drafts, reporter);
     if (options.check_host) {
         check_host(drafts, environment, reporter);

@@ -128,6 +128,8 @@ struct InstanceSettings {
     NotifySettings notify;
     /// False with dont_track_primary: the instance does not fail with its own interface's link.
     bool track_primary = true;
+    /// virtual_routes.
+    std::vector<netlink::VirtualRoute> routes;
 };
 
 /// vrrp_sync_group.

@@ -1,5 +1,6 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
+#include "proxy/config/read_command.hpp"
 
 namespace tandem::config {
 namespace {
@@ -7,6 +8,37 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::int64_t kMostConnections = 10'000'000;
+
+constexpr auto kLongestDelay = std::chrono::hours{24};
+/// More would keep neighbours waiting for longer than an election takes.
+constexpr auto kLongestAnnounceInterval = 1s;
+
+/// A second one of the same kind is reported and ignored, as in keepalived.
+void keep_first(std::optional<CommandDraft>& target, CommandDraft draft, const Value& value) {
+    if (target) {
+        value.reporter.error(
+            value.at, value.statement.keyword.text + " is set already; this line is ignored");
+        return;
+    }
+    target = std::move(draft);
+}
+
+void read_user(GlobalDraft& global, const Value& value) {
+    CommandDraft words = read_owned_word(value);
+    // The user is the first word here, the group the second.
+    CommandDraft user;
+    user.at = words.at;
+    user.user = std::move(words.text);
+    user.group = words.user.starts_with(':') ? words.user.substr(1) : words.user;
+    global.script_user = std::move(user);
+}
+
+void read_strict(GlobalDraft& global, const Value& value) {
+    global.strict = value.flag;
+    value.reporter.note(value.statement.keyword.at,
+                        "'vrrp_strict' does not turn accept mode off here: a proxy must answer on "
+                        "its virtual address");
+}
 
 constexpr Keyword<GlobalDraft> kKeywords[] = {
     {"router_id", word(), [](GlobalDraft& g, const Value& v) { g.settings.router_id = v.word; }},
@@ -42,46 +74,88 @@ constexpr Keyword<GlobalDraft> kKeywords[] = {
      }},
     {"v3_checksum_as_v2", boolean(),
      [](GlobalDraft& g, const Value& v) { g.message_only_checksum = v.flag; }},
-    {"script_user", word(), [](GlobalDraft& g, const Value& v) { g.script_user = v.word; }},
+    {"vrrp_garp_lower_prio_delay", duration(0s, 24h),
+     [](GlobalDraft& g, const Value& v) { g.announce.lower_priority_delay = v.milliseconds(); }},
+    {"vrrp_garp_lower_prio_repeat", integer(0, 1000),
+     [](GlobalDraft& g, const Value& v) {
+         g.announce.lower_priority_repeat = static_cast<unsigned>(v.integer);
+     }},
+    {"vrrp_garp_interval", duration(0s, kLongestAnnounceInterval),
+     [](GlobalDraft& g, const Value& v) { g.arp_interval = v.duration; }},
+    {"vrrp_gna_interval", duration(0s, kLongestAnnounceInterval),
+     [](GlobalDraft& g, const Value& v) { g.advertisement_interval = v.duration; }},
+    {"vrrp_lower_prio_no_advert", boolean(),
+     [](GlobalDraft& g, const Value& v) { g.lower_priority_no_advert = v.flag; }},
+    {"vrrp_higher_prio_send_advert", boolean(),
+     [](GlobalDraft& g, const Value& v) { g.higher_priority_send_advert = v.flag; }},
+    {"vrrp_owner_ignore_adverts", boolean(),
+     [](GlobalDraft& g, const Value& v) { g.owner_ignores_adverts = v.flag; }},
+    {"vrrp_startup_delay", duration(0s, kLongestDelay),
+     [](GlobalDraft& g, const Value& v) { g.startup_delay = v.duration; }},
+    {"vrrp_delay_after_boot", duration(0s, kLongestDelay),
+     [](GlobalDraft& g, const Value& v) { g.delay_after_boot = v.duration; }},
+    {"vrrp_mcast_group4", address(),
+     [](GlobalDraft& g, const Value& v) {
+         g.multicast_group4 = {v.address, v.at};
+     }},
+    {"vrrp_mcast_group6", address(),
+     [](GlobalDraft& g, const Value& v) {
+         g.multicast_group6 = {v.address, v.at};
+     }},
+    {"vrrp_rlimit_rttime", integer(2, 1'000'000'000),
+     [](GlobalDraft& g, const Value& v) {
+         g.settings.realtime_limit = std::chrono::microseconds{v.integer};
+     }},
+    {"vrrp_strict", boolean(), read_strict},
+    {"script_user", word(), read_user},
+    {"enable_script_security", flag(),
+     [](GlobalDraft& g, const Value&) { g.script_security = true; }},
+    {"vrrp_notify_priority_changes", boolean(),
+     [](GlobalDraft& g, const Value& v) { g.notify_priority_changes = v.flag; }},
+    {"notify_fifo", word(),
+     [](GlobalDraft& g, const Value& v) { keep_first(g.notify_fifo.path, read_owned_word(v), v); }},
+    {"notify_fifo_script", script(),
+     [](GlobalDraft& g, const Value& v) { keep_first(g.notify_fifo.script, read_command(v), v); }},
+    {"vrrp_notify_fifo", word(),
+     [](GlobalDraft& g, const Value& v) {
+         keep_first(g.vrrp_notify_fifo.path, read_owned_word(v), v);
+     }},
+    {"vrrp_notify_fifo_script", script(),
+     [](GlobalDraft& g, const Value& v) {
+         keep_first(g.vrrp_notify_fifo.script, read_command(v), v);
+     }},
 };
 
 constexpr Unused kUnused[] = {
-    {Treatment::Note,
-     "does not turn accept mode off here: a proxy must answer on its virtual address", "",
-     "vrrp_strict"},
     {Treatment::Note, "has no effect: tandem sends no mail in this version", "",
      "notification_email notification_email_from smtp_server smtp_connect_timeout smtp_helo_name "
      "smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails"},
     {Treatment::Warning, "is not run in this version", "",
-     "notify_fifo_script vrrp_notify_fifo_script lvs_notify_fifo_script startup_script "
-     "shutdown_script"},
-    {Treatment::Warning, "is not written in this version", "",
-     "notify_fifo vrrp_notify_fifo lvs_notify_fifo"},
-    {Treatment::Note, "has no effect: tandem runs no scripts in this version", "",
-     "enable_script_security set_supplementary_groups use_symlink_paths startup_script_timeout "
-     "shutdown_script_timeout vrrp_notify_priority_changes fifo_write_vrrp_states_on_reload "
-     "rs_init_notifies"},
-    {Treatment::Note, "has no effect: announcements are not spaced out", "",
-     "vrrp_garp_interval vrrp_gna_interval"},
-    {Treatment::Warning, "is not applied in this version: it does not change who is active", "",
-     "vrrp_startup_delay vrrp_delay_after_boot vrrp_owner_ignore_adverts "
-     "vrrp_higher_prio_send_advert vrrp_lower_prio_no_advert"},
+     "lvs_notify_fifo_script startup_script shutdown_script"},
+    {Treatment::Warning, "is not written in this version", "", "lvs_notify_fifo"},
+    {Treatment::Note,
+     "is not needed: a different address list is reported, the advertisement is accepted", "",
+     "vrrp_skip_check_adv_addr"},
+    {Treatment::Note, "is not needed: the memory of the node is always locked where permitted", "",
+     "vrrp_no_swap"},
+    {Treatment::Note, "has no effect: the election has a thread of its own",
+     "use vrrp_rt_priority to choose its real-time priority",
+     "vrrp_priority vrrp_cpu_affinity max_auto_priority min_auto_priority_delay "
+     "vrrp_rlimit_rtime"},
+    {Treatment::Note, "has no effect in this version", "",
+     "set_supplementary_groups use_symlink_paths startup_script_timeout shutdown_script_timeout "
+     "fifo_write_vrrp_states_on_reload rs_init_notifies"},
     {Treatment::Note,
      "is always on and stricter here: advertisements are accepted only from the listed peers", "",
      "vrrp_check_unicast_src"},
     {Treatment::Note, "has no effect in this version", "",
-     "vrrp_skip_check_adv_addr vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat "
-     "vrrp_garp_extra_if log_unknown_vrids "
-     "default_interface max_auto_priority min_auto_priority_delay vrrp_priority "
-     "vrrp_rlimit_rttime vrrp_rlimit_rtime vrrp_no_swap vrrp_cpu_affinity checker_priority "
+     "vrrp_garp_extra_if log_unknown_vrids default_interface checker_priority "
      "checker_rt_priority checker_rlimit_rttime checker_rlimit_rtime checker_no_swap "
      "checker_cpu_affinity reload_repeat reload_file reload_time_file checker_log_all_failures "
      "vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier umask random_seed "
      "state_dump_file stats_dump_file json_dump_file state_dump_file_location "
      "stats_dump_file_location json_dump_file_location json_version data_use_instance "
      "config_save_dir tmp_config_directory config_copy_directory"},
-    {Treatment::Warning, "has no effect: advertisements use the standard group in this version", "",
-     "vrrp_mcast_group4 vrrp_mcast_group6"},
     {Treatment::Note,
      "is not needed: missing interfaces are waited for and every reload checks "
      "the configuration first",

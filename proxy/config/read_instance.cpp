@@ -1,5 +1,6 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
+#include "proxy/config/read_command.hpp"
 
 #include <utility>
 
@@ -7,8 +8,6 @@ namespace tandem::config {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr std::size_t kLongestInterface = 15;
 
 void read_state(InstanceDraft& instance, const Value& value) {
     if (value.word == "MASTER") {
@@ -43,13 +42,25 @@ void read_authentication(InstanceDraft& instance, const Value& value) {
              i.auth_pass = Located<std::string>{v.word, v.at};
          }},
     };
-    constexpr Unused kUnused[] = {{Treatment::Note, "has no effect", "", "auth_hmac"}};
+    constexpr Unused kUnused[] = {{Treatment::Error,
+                                   "belongs in vrrp_instance, not in authentication",
+                                   "move the block out", "auth_hmac"}};
     read_block(instance, value.statement.block, "in authentication", kKeywords, kUnused,
                value.reporter);
 }
 
+void read_hmac_block(InstanceDraft& instance, const Value& value) {
+    if (instance.hmac) {
+        value.reporter.error(value.at, "auth_hmac exists already; this block is ignored",
+                             "write one auth_hmac block");
+        return;
+    }
+    instance.hmac.emplace().at = value.statement.keyword.at;
+    read_hmac(*instance.hmac, value.statement.block, value.reporter);
+}
+
 /// min_ttl N, max_ttl N. Anything else is probably a second address.
-void check_peer_options(const Statement& line, Reporter& reporter) {
+void read_peer_options(PeerDraft& peer, const Statement& line, Reporter& reporter) {
     for (std::size_t i = 0; i < line.arguments.size(); i += 2) {
         const Word& option = line.arguments[i];
         if (option.text != "min_ttl" && option.text != "max_ttl") {
@@ -65,7 +76,8 @@ void check_peer_options(const Statement& line, Reporter& reporter) {
                            "allowed: 0 to 255");
             return;
         }
-        reporter.note(option.at, "'" + option.text + "' has no effect in this version");
+        (option.text == "min_ttl" ? peer.min_ttl : peer.max_ttl) =
+            static_cast<std::uint8_t>(*limit);
     }
 }
 
@@ -83,75 +95,22 @@ void read_peers(InstanceDraft& instance, const Value& value) {
                 "write one numeric address per line");
             continue;
         }
-        check_peer_options(line, value.reporter);
-        instance.peers.push_back({*peer, line.keyword.at});
+        PeerDraft draft{*peer, {}, {}, line.keyword.at};
+        read_peer_options(draft, line, value.reporter);
+        instance.peers.push_back(draft);
     }
 }
 
-/// The words after a tracked name.
-struct TrackOptions {
-    std::optional<int> weight;
-    bool reverse = false;
-};
-
-/// weight W [reverse|noreverse].
-TrackOptions read_track_options(const Statement& line, Reporter& reporter) {
-    TrackOptions options;
-    for (std::size_t i = 0; i < line.arguments.size(); ++i) {
-        const Word& option = line.arguments[i];
-        if (option.text == "weight" && i + 1 < line.arguments.size()) {
-            const auto number = parse_integer(line.arguments[++i].text);
-            if (!number || *number < -253 || *number > 253) {
-                reporter.error(
-                    line.arguments[i].at,
-                    "weight '" + line.arguments[i].text + "' is not possible and is ignored",
-                    "allowed: -253 to 253");
-                continue;
-            }
-            options.weight = static_cast<int>(*number);
-        } else if (option.text == "reverse" || option.text == "noreverse") {
-            options.reverse = option.text == "reverse";
-        } else {
-            reporter.error(option.at, "unknown option '" + option.text + "' is ignored",
-                           "write NAME weight NUMBER");
-        }
-    }
-    return options;
+template <vrrp::TrackKind kind>
+void read_tracked_of(InstanceDraft& instance, const Value& value) {
+    read_tracked(instance.tracked, kind, value.statement.block, value.reporter);
 }
 
-void read_tracked_scripts(InstanceDraft& instance, const Value& value) {
-    value.reporter.warning(value.statement.keyword.at,
-                           "'track_script' is not applied in this version: the scripts are not "
-                           "run and do not change who is active");
-    for (const Statement& line : value.statement.block) {
-        if (!line.ignored) {
-            instance.scripts.push_back(
-                {{line.keyword.text, read_track_options(line, value.reporter).weight},
-                 line.keyword.at});
-        }
-    }
-}
-
-void read_tracked_interfaces(InstanceDraft& instance, const Value& value) {
-    for (const Statement& line : value.statement.block) {
-        if (line.ignored) {
-            continue;
-        }
-        const Word& name = line.keyword;
-        const TrackOptions options = read_track_options(line, value.reporter);
-        if (name.text.size() > kLongestInterface) {
-            value.reporter.error(name.at,
-                                 "'" + name.text + "' is no interface name; the line is ignored",
-                                 "interface names have at most 15 characters");
-        } else if (options.weight.value_or(0) != 0 || options.reverse) {
-            value.reporter.warning(name.at,
-                                   "the weight of tracked interface " + name.text +
-                                       " is not applied in this version; the line is ignored",
-                                   "without a weight the instance fails when the interface does");
-        } else {
-            instance.interfaces.push_back({{name.text, 0}, name.at});
-        }
-    }
+void read_strict(InstanceDraft& instance, const Value& value) {
+    instance.strict = value.flag;
+    value.reporter.note(value.statement.keyword.at,
+                        "'strict_mode' does not turn accept mode off here: a proxy must answer on "
+                        "its virtual address");
 }
 
 constexpr Keyword<InstanceDraft> kKeywords[] = {
@@ -194,6 +153,25 @@ constexpr Keyword<InstanceDraft> kKeywords[] = {
      [](InstanceDraft& i, const Value& v) {
          i.source = {v.address, v.at};
      }},
+    {"mcast_dst_ip", address(),
+     [](InstanceDraft& i, const Value& v) {
+         i.multicast_group = {v.address, v.at};
+     }},
+    {"unicast_ttl", integer(1, 255),
+     [](InstanceDraft& i, const Value& v) {
+         i.unicast_ttl = {static_cast<std::uint8_t>(v.integer), v.at};
+     }},
+    {"auth_hmac", block(), read_hmac_block},
+    {"preempt_delay", duration(0s, 1000s),
+     [](InstanceDraft& i, const Value& v) {
+         i.preempt_delay = {v.duration, v.at};
+     }},
+    {"lower_prio_no_advert", boolean(),
+     [](InstanceDraft& i, const Value& v) { i.lower_priority_no_advert = v.flag; }},
+    {"higher_prio_send_advert", boolean(),
+     [](InstanceDraft& i, const Value& v) { i.higher_priority_send_advert = v.flag; }},
+    {"owner_ignore_adverts", boolean(),
+     [](InstanceDraft& i, const Value& v) { i.owner_ignores_adverts = v.flag; }},
     {"nopreempt", flag(), [](InstanceDraft& i, const Value& v) { i.nopreempt = v.at; }},
     {"preempt", flag(), [](InstanceDraft& i, const Value&) { i.nopreempt.reset(); }},
     {"down_timer_adverts", integer(1, 100),
@@ -214,10 +192,31 @@ constexpr Keyword<InstanceDraft> kKeywords[] = {
      [](InstanceDraft& i, const Value& v) {
          i.announce.refresh_repeat = static_cast<unsigned>(v.integer);
      }},
+    {"garp_lower_prio_delay", duration(0s, 24h),
+     [](InstanceDraft& i, const Value& v) { i.announce.lower_priority_delay = v.milliseconds(); }},
+    {"garp_lower_prio_repeat", integer(0, 1000),
+     [](InstanceDraft& i, const Value& v) {
+         i.announce.lower_priority_repeat = static_cast<unsigned>(v.integer);
+     }},
     {"vip_lease", integer(0, 86400),
      [](InstanceDraft& i, const Value& v) { i.lease = std::chrono::seconds{v.integer}; }},
-    {"track_script", block(), read_tracked_scripts},
-    {"track_interface", block(), read_tracked_interfaces},
+    {"track_interface", block(), read_tracked_of<vrrp::TrackKind::Interface>},
+    {"track_script", block(), read_tracked_of<vrrp::TrackKind::Script>},
+    {"track_file", block(), read_tracked_of<vrrp::TrackKind::File>},
+    {"track_process", block(), read_tracked_of<vrrp::TrackKind::Process>},
+    {"dont_track_primary", flag(), [](InstanceDraft& i, const Value&) { i.track_primary = false; }},
+    {"virtual_routes", block(),
+     [](InstanceDraft& i, const Value& v) {
+         read_routes(i.routes, v.statement.block, v.reporter);
+     }},
+    {"notify", script(), apply_notify<InstanceDraft>},
+    {"notify_master", script(), apply_notify<InstanceDraft>},
+    {"notify_backup", script(), apply_notify<InstanceDraft>},
+    {"notify_fault", script(), apply_notify<InstanceDraft>},
+    {"notify_stop", script(), apply_notify<InstanceDraft>},
+    {"notify_master_rx_lower_pri", script(), apply_notify<InstanceDraft>},
+    {"notify_priority_changes", boolean(), apply_priority_changes<InstanceDraft>},
+    {"strict_mode", boolean(), read_strict},
     {"native_ipv6", flag(), [](InstanceDraft& i, const Value&) { i.ipv6 = true; }},
     {"accept", flag(), [](InstanceDraft&, const Value&) { /* always on */ }},
 };
@@ -225,81 +224,39 @@ constexpr Keyword<InstanceDraft> kKeywords[] = {
 constexpr Unused kUnused[] = {
     {Treatment::Warning, "is ignored: a proxy must answer on its virtual address", "remove it",
      "no_accept"},
-    {Treatment::Note,
-     "does not turn accept mode off here: a proxy must answer on its virtual address", "",
-     "strict_mode"},
     {Treatment::Warning,
      "is ignored: virtual addresses use the MAC address of the interface and are announced with "
      "gratuitous ARP",
      "remove it", "use_vmac vmac_xmit_base use_vmac_addr use_ipvlan"},
-    {Treatment::Warning, "has no effect in this version: a higher priority preempts at once", "",
-     "preempt_delay"},
-    {Treatment::Warning, "is not supported: advertisements are sent without it", "", "auth_hmac"},
-    {Treatment::Warning, "has no effect: advertisements use the standard group in this version", "",
-     "mcast_dst_ip"},
-    {Treatment::Warning, "is not run in this version", "",
-     "notify notify_master notify_backup notify_fault notify_stop notify_deleted "
-     "notify_master_rx_lower_pri notify_priority_changes"},
+    {Treatment::Warning, "is not run: tandem has no such state; notify_fault or notify_stop is", "",
+     "notify_deleted"},
     {Treatment::Note, "has no effect: tandem sends no mail in this version", "", "smtp_alert"},
-    {Treatment::Warning, "has no effect in this version: routes and rules are not moved", "",
-     "virtual_routes virtual_rules"},
-    {Treatment::Warning, "is not applied in this version: it does not change who is active", "",
-     "track_process track_file track_bfd track_src_ip dont_track_primary unicast_fault_no_peer "
-     "lower_prio_no_advert higher_prio_send_advert owner_ignore_adverts timer_expired_backup "
-     "linkbeat_use_polling"},
+    {Treatment::Warning, "has no effect in this version: rules are not moved", "", "virtual_rules"},
+    {Treatment::Warning, "is not applied: tandem has no BFD; it does not change who is active",
+     "track a script or an interface", "track_bfd"},
+    {Treatment::Note,
+     "has no effect: a source address that is missing stops what is sent, not the instance", "",
+     "track_src_ip"},
+    {Treatment::Note, "is not needed: an instance without a usable peer is refused", "",
+     "unicast_fault_no_peer"},
+    {Treatment::Warning, "is not applied: it does not change who is active", "",
+     "timer_expired_backup linkbeat_use_polling"},
     {Treatment::Note,
      "is always on and stricter here: advertisements are accepted only from the listed peers", "",
      "check_unicast_src"},
+    {Treatment::Note,
+     "is not needed: a different address list is reported, the advertisement is accepted", "",
+     "skip_check_adv_addr"},
     {Treatment::Note, "has no effect in this version", "",
-     "unicast_ttl old_unicast_checksum skip_check_adv_addr promote_secondaries "
-     "debug kernel_rx_buf_size garp_lower_prio_delay garp_lower_prio_repeat garp_extra_if vrf"},
+     "old_unicast_checksum promote_secondaries debug kernel_rx_buf_size garp_extra_if vrf"},
     {Treatment::Note, "has no effect: connections are relayed in user space, IPVS is not used", "",
      "lvs_sync_daemon_interface lvs_sync_daemon_inteface"},
 };
-
-constexpr auto kLongestDuration = std::chrono::hours{24 * 31};
-
-/// Words after the command are lost in keepalived without a message.
-void read_command(ScriptDraft& script, const Value& value) {
-    script.settings.command = value.word;
-    const auto words = split_script_words(value.statement.rest);
-    if (words && words->size() > 1) {
-        value.reporter.warning((*words)[1].at,
-                               "only '" + value.word + "' is the command; the rest is ignored",
-                               "put the command and its arguments in double quotes");
-    }
-}
-
-constexpr Keyword<ScriptDraft> kScriptKeywords[] = {
-    {"script", script(), read_command},
-    {"interval", duration(1us, kLongestDuration),
-     [](ScriptDraft& s, const Value& v) { s.settings.interval = v.duration; }},
-    {"timeout", duration(0us, kLongestDuration),
-     [](ScriptDraft& s, const Value& v) { s.settings.timeout = v.duration; }},
-    {"weight", integer(-253, 253),
-     [](ScriptDraft& s, const Value& v) {
-         s.settings.weight = static_cast<int>(v.integer);
-         s.settings.reverse =
-             v.statement.arguments.size() > 1 && v.statement.arguments[1].text == "reverse";
-     }},
-    {"rise", integer(1, 1'000'000),
-     [](ScriptDraft& s, const Value& v) { s.settings.rise = static_cast<unsigned>(v.integer); }},
-    {"fall", integer(1, 1'000'000),
-     [](ScriptDraft& s, const Value& v) { s.settings.fall = static_cast<unsigned>(v.integer); }},
-    {"user", word(), [](ScriptDraft& s, const Value& v) { s.settings.user = v.word; }},
-    {"init_fail", flag(), [](ScriptDraft& s, const Value&) { s.settings.init_fail = true; }},
-};
-
-constexpr Unused kScriptUnused[] = {{Treatment::Note, "has no effect", "", "debug"}};
 
 }  // namespace
 
 void read_instance(InstanceDraft& draft, const std::vector<Statement>& block, Reporter& reporter) {
     read_block(draft, block, "in vrrp_instance", kKeywords, kUnused, reporter);
-}
-
-void read_script(ScriptDraft& draft, const std::vector<Statement>& block, Reporter& reporter) {
-    read_block(draft, block, "in vrrp_script", kScriptKeywords, kScriptUnused, reporter);
 }
 
 }  // namespace tandem::config

@@ -2,6 +2,7 @@
 #include "proxy/config/keyword.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace tandem::config {
@@ -17,58 +18,108 @@ std::string block_name(const Value& value) {
     return value.word;
 }
 
-void add_instance(Drafts& drafts, const Value& value) {
-    const std::string name = block_name(value);
+/// The name of a new block; unset and a diagnostic when it is missing or taken.
+template <class Draft, class NameOf>
+std::optional<std::string> new_name(const Value& value, const std::vector<Draft>& drafts,
+                                    NameOf name_of) {
+    std::string name = block_name(value);
     if (name.empty()) {
-        return;
+        return std::nullopt;
     }
-    const bool duplicate =
-        std::any_of(drafts.instances.begin(), drafts.instances.end(),
-                    [&](const InstanceDraft& other) { return other.name == name; });
-    if (duplicate) {
+    if (std::any_of(drafts.begin(), drafts.end(),
+                    [&](const Draft& other) { return name_of(other) == name; })) {
+        const std::string& keyword = value.statement.keyword.text;
         value.reporter.error(value.at,
-                             "vrrp_instance '" + name + "' exists already; this one is ignored",
-                             "give each instance its own name");
-        return;
+                             keyword + " '" + name + "' exists already; this one is ignored",
+                             "give each " + keyword + " its own name");
+        return std::nullopt;
     }
-    InstanceDraft draft;
-    draft.name = name;
-    draft.at = value.at;
-    read_instance(draft, value.statement.block, value.reporter);
-    drafts.instances.push_back(std::move(draft));
+    return name;
+}
+
+constexpr auto kOwnName = [](const auto& draft) -> const std::string& { return draft.name; };
+constexpr auto kSettingsName = [](const auto& draft) -> const std::string& {
+    return draft.settings.name;
+};
+
+void report_empty(const Value& value, const std::string& what, const std::string& advice) {
+    value.reporter.error(
+        value.at,
+        value.statement.keyword.text + " '" + value.word + "' has no " + what + "; it is ignored",
+        advice);
+}
+
+void add_instance(Drafts& drafts, const Value& value) {
+    if (auto name = new_name(value, drafts.instances, kOwnName)) {
+        InstanceDraft draft;
+        draft.name = *std::move(name);
+        draft.at = value.at;
+        read_instance(draft, value.statement.block, value.reporter);
+        drafts.instances.push_back(std::move(draft));
+    }
+}
+
+void add_group(Drafts& drafts, const Value& value) {
+    if (auto name = new_name(value, drafts.groups, kOwnName)) {
+        GroupDraft draft;
+        draft.name = *std::move(name);
+        draft.at = value.at;
+        read_group(draft, value.statement.block, value.reporter);
+        drafts.groups.push_back(std::move(draft));
+    }
 }
 
 void add_script(Drafts& drafts, const Value& value) {
-    const std::string name = block_name(value);
-    if (name.empty()) {
-        return;
+    if (auto name = new_name(value, drafts.scripts, kSettingsName)) {
+        ScriptDraft draft;
+        draft.settings.name = *std::move(name);
+        draft.at = value.at;
+        read_script(draft, value.statement.block, value.reporter);
+        if (draft.command.text.empty()) {
+            report_empty(value, "script", "add script \"COMMAND\"");
+            return;
+        }
+        drafts.scripts.push_back(std::move(draft));
     }
-    const bool duplicate =
-        std::any_of(drafts.scripts.begin(), drafts.scripts.end(),
-                    [&](const ScriptDraft& other) { return other.settings.name == name; });
-    if (duplicate) {
-        value.reporter.error(value.at,
-                             "vrrp_script '" + name + "' exists already; this one is ignored",
-                             "give each script its own name");
-        return;
+}
+
+void add_track_file(Drafts& drafts, const Value& value) {
+    if (auto name = new_name(value, drafts.files, kSettingsName)) {
+        FileDraft draft;
+        draft.settings.name = *std::move(name);
+        draft.at = value.at;
+        read_track_file(draft, value.statement.block, value.reporter);
+        if (!draft.settings.path.starts_with('/')) {
+            report_empty(value, "file with a full path", "add file /PATH");
+            return;
+        }
+        drafts.files.push_back(std::move(draft));
     }
-    ScriptDraft draft;
-    draft.settings.name = name;
-    draft.at = value.at;
-    read_script(draft, value.statement.block, value.reporter);
-    if (draft.settings.command.empty()) {
-        value.reporter.error(value.at, "vrrp_script '" + name + "' has no script; it is ignored",
-                             "add script \"COMMAND\"");
-        return;
+}
+
+void add_track_process(Drafts& drafts, const Value& value) {
+    if (auto name = new_name(value, drafts.processes, kSettingsName)) {
+        ProcessDraft draft;
+        draft.settings.name = *std::move(name);
+        draft.at = value.at;
+        read_track_process(draft, value.statement.block, value.reporter);
+        if (draft.settings.command.empty() || draft.settings.command.front().empty()) {
+            report_empty(value, "process", "add process NAME");
+            return;
+        }
+        drafts.processes.push_back(std::move(draft));
     }
-    drafts.scripts.push_back(std::move(draft));
 }
 
 constexpr Keyword<Drafts> kKeywords[] = {
     {"global_defs", block(),
      [](Drafts& d, const Value& v) { read_global(d.global, v.statement.block, v.reporter); }},
     {"vrrp_instance", block(), add_instance},
+    {"vrrp_sync_group", block(), add_group},
     {"vrrp_script", block(), add_script},
+    {"track_file", block(), add_track_file},
+    {"vrrp_track_file", block(), add_track_file},
+    {"vrrp_track_process", block(), add_track_process},
     {"virtual_server", block(),
      [](Drafts& d, const Value& v) {
          if (auto service = read_service(v.statement, v.reporter)) {
@@ -78,11 +129,10 @@ constexpr Keyword<Drafts> kKeywords[] = {
 };
 
 constexpr Unused kUnused[] = {
-    {Treatment::Warning, "is not applied in this version: each instance is elected for itself", "",
-     "vrrp_sync_group"},
-    {Treatment::Warning, "is not applied in this version: it does not change who is active", "",
-     "vrrp_track_process track_file vrrp_track_file bfd_instance interface_up_down_delays "
-     "linkbeat_interfaces linkbeat_use_polling"},
+    {Treatment::Warning, "is not applied: tandem has no BFD; it does not change who is active",
+     "track a script or an interface", "bfd_instance"},
+    {Treatment::Warning, "is not applied: a link counts as down at once", "",
+     "interface_up_down_delays linkbeat_interfaces linkbeat_use_polling"},
     {Treatment::Error, "is not supported: the group and the services that use it are ignored",
      "write one virtual_server ADDRESS PORT block per service", "virtual_server_group"},
     {Treatment::Note, "has no effect in this version", "",

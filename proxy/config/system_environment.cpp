@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace tandem::config {
@@ -125,6 +126,7 @@ FileContent SystemEnvironment::read(const std::string& path) {
             return failed("larger than 64 MiB");
         }
     }
+    result.exposed = (status.st_mode & (S_IRGRP | S_IROTH)) != 0;
     if ((status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0) {
         result.remark = "the file is executable; keepalived would not read it";
     }
@@ -185,6 +187,13 @@ std::vector<HostAddress> SystemEnvironment::addresses() {
     }
     ::freeifaddrs(list);
     return result;
+}
+
+std::chrono::microseconds SystemEnvironment::uptime() {
+    struct timespec now {};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return std::chrono::seconds{now.tv_sec} + std::chrono::duration_cast<std::chrono::microseconds>(
+                                                  std::chrono::nanoseconds{now.tv_nsec});
 }
 
 LoadResult load(const LoadOptions& options) {

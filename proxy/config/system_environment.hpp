@@ -14,6 +14,12 @@ class SystemEnvironment final : public Environment {
     std::string host_name() override;
     Interface interface(const std::string& name) override;
     std::vector<HostAddress> addresses() override;
+    std::optional<Account> user(const std::string& name) override;
+    std::optional<unsigned> group(const std::string& name) override;
+    Account own_account() override;
+    std::optional<std::string> find_program(const std::string& name) override;
+    Program program(const std::string& path, const Account& account) override;
+    std::chrono::microseconds uptime() override;
 };
 
 }  // namespace tandem::config

@@ -45,6 +45,22 @@ class FuzzEnvironment final : public Environment {
     std::vector<tandem::config::HostAddress> addresses() override {
         return {{"eth0", boost::asio::ip::make_address("198.51.100.11"), 24}};
     }
+    std::optional<tandem::config::Account> user(const std::string& name) override {
+        return name == "root" ? std::optional(own_account()) : std::nullopt;
+    }
+    std::optional<unsigned> group(const std::string& name) override {
+        return name == "root" ? std::optional(0U) : std::nullopt;
+    }
+    tandem::config::Account own_account() override { return {0, 0}; }
+    std::optional<std::string> find_program(const std::string& name) override {
+        return name == "a" ? std::nullopt : std::optional("/bin/" + name);
+    }
+    tandem::config::Program program(const std::string& path,
+                                    const tandem::config::Account&) override {
+        using State = tandem::config::Program::State;
+        return {path == "/b" ? State::Missing : State::Usable, "", path == "/c" ? "open" : ""};
+    }
+    std::chrono::microseconds uptime() override { return std::chrono::seconds{20}; }
 
   private:
     std::map<std::string, std::string> files_;

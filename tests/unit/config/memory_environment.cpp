@@ -10,7 +10,7 @@ FileContent MemoryEnvironment::read(const std::string& path) {
     if (found == files.end()) {
         return {std::nullopt, "No such file or directory", ""};
     }
-    return {found->second, "", ""};
+    return {found->second, "", "", exposed.contains(path)};
 }
 
 std::vector<std::string> MemoryEnvironment::match(const std::string& pattern) {
@@ -30,6 +30,42 @@ std::optional<std::string> MemoryEnvironment::variable(const std::string& name) 
 
 Environment::Interface MemoryEnvironment::interface(const std::string& name) {
     return interfaces.count(name) != 0 ? Interface::Usable : Interface::Missing;
+}
+
+std::optional<Account> MemoryEnvironment::user(const std::string& name) {
+    constexpr struct {
+        const char* name;
+        Account account;
+    } kUsers[] = {{"root", {0, 0}}, {"nobody", {65534, 65534}}, {"haproxy", {101, 102}}};
+    for (const auto& user : kUsers) {
+        if (name == user.name || name == std::to_string(user.account.uid)) {
+            return user.account;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<unsigned> MemoryEnvironment::group(const std::string& name) {
+    const auto found = user(name);
+    return found ? std::optional(found->gid) : std::nullopt;
+}
+
+std::optional<std::string> MemoryEnvironment::find_program(const std::string& name) {
+    return name.starts_with("missing") ? std::nullopt : std::optional("/usr/bin/" + name);
+}
+
+Program MemoryEnvironment::program(const std::string& path, const Account&) {
+    if (path.starts_with("/missing/")) {
+        return {Program::State::Missing, "No such file or directory", ""};
+    }
+    if (path.starts_with("/closed/")) {
+        return {Program::State::NotExecutable, "it is not executable", ""};
+    }
+    if (path.starts_with("/text/")) {
+        return {Program::State::NoInterpreter, "", ""};
+    }
+    return {Program::State::Usable, "",
+            path.starts_with("/open/") ? "/open is writable by everybody" : ""};
 }
 
 LoadResult load_text(const std::string& text) {

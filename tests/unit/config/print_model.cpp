@@ -15,6 +15,36 @@ std::string seconds(std::chrono::microseconds value) {
     return format_seconds(value) + "s";
 }
 
+/// What differs from the defaults.
+void print_rules(std::ostream& out, const vrrp::InstanceConfig& c) {
+    if (c.preempt_delay.count() != 0 || c.startup_delay.count() != 0) {
+        out << "  preempt_delay " << seconds(c.preempt_delay) << " startup_delay "
+            << seconds(c.startup_delay) << "\n";
+    }
+    if (c.lower_priority_no_advert || c.higher_priority_send_advert || c.owner_ignores_adverts ||
+        c.in_sync_group) {
+        out << "  rules" << (c.lower_priority_no_advert ? " lower_priority_no_advert" : "")
+            << (c.higher_priority_send_advert ? " higher_priority_send_advert" : "")
+            << (c.owner_ignores_adverts ? " owner_ignores_adverts" : "")
+            << (c.in_sync_group ? " in_sync_group" : "") << "\n";
+    }
+}
+
+/// Sizes of the keys only.
+void print_hmac(std::ostream& out, const vrrp::InstanceConfig& c) {
+    if (!c.auth_hmac) {
+        return;
+    }
+    const vrrp::AuthHmacConfig& hmac = *c.auth_hmac;
+    out << "  auth_hmac active " << int{hmac.active_key} << " anti_replay "
+        << static_cast<int>(hmac.anti_replay) << " mode " << static_cast<int>(hmac.mode)
+        << " window " << hmac.time_window.count() << "s keys";
+    for (const auto& [id, key] : hmac.keys) {
+        out << ' ' << int{id} << " of " << key.size() << " bytes";
+    }
+    out << "\n";
+}
+
 void print_election(std::ostream& out, const vrrp::InstanceConfig& c) {
     out << "instance " << c.name << "\n  interface " << c.interface << " version "
         << static_cast<int>(c.version) << " family "
@@ -32,11 +62,69 @@ void print_election(std::ostream& out, const vrrp::InstanceConfig& c) {
         out << "  source " << c.source_address->to_string() << "\n";
     }
     for (const auto& peer : c.unicast_peers) {
-        out << "  peer " << peer.to_string() << "\n";
+        out << "  peer " << peer.address.to_string() << " ttl " << int{peer.min_ttl} << " to "
+            << int{peer.max_ttl} << "\n";
     }
+    if (c.unicast_ttl != 255) {
+        out << "  unicast_ttl " << int{c.unicast_ttl} << "\n";
+    }
+    if (c.multicast_group) {
+        out << "  group " << c.multicast_group->to_string() << "\n";
+    }
+    print_rules(out, c);
+    print_hmac(out, c);
     for (const auto& address : c.addresses) {
         out << "  advertises " << address.to_string() << "\n";
     }
+}
+
+std::string command_of(const Command& command) {
+    std::string text;
+    for (const std::string& argument : command.arguments) {
+        text += '[' + argument + ']';
+    }
+    return text + " as " + std::to_string(command.uid) + ':' + std::to_string(command.gid);
+}
+
+void print_notify(std::ostream& out, const NotifySettings& notify) {
+    const auto print = [&](const char* name, const std::optional<Command>& command) {
+        if (command) {
+            out << "  notify " << name << ' ' << command_of(*command) << "\n";
+        }
+    };
+    print("master", notify.master);
+    print("backup", notify.backup);
+    print("fault", notify.fault);
+    print("stop", notify.stop);
+    print("master_rx_lower_priority", notify.master_rx_lower_priority);
+    print("generic", notify.generic);
+    if (notify.priority_changes) {
+        out << "  notify priority_changes\n";
+    }
+}
+
+void print_route(std::ostream& out, const netlink::VirtualRoute& r) {
+    out << "  route type " << static_cast<int>(r.type) << ' ' << r.destination.to_string() << '/'
+        << int{r.prefix_length};
+    if (r.gateway) {
+        out << " via " << r.gateway->to_string();
+    }
+    if (!r.interface.empty()) {
+        out << " dev " << r.interface;
+    }
+    if (r.source) {
+        out << " src " << r.source->to_string();
+    }
+    out << " table " << r.table << " metric " << r.metric;
+    if (r.scope) {
+        out << " scope " << int{*r.scope};
+    }
+    out << (r.onlink ? " onlink" : "") << "\n";
+}
+
+const char* name_of(vrrp::TrackKind kind) {
+    constexpr const char* kNames[] = {"interface", "script", "file", "process"};
+    return kNames[static_cast<std::size_t>(kind)];
 }
 
 void print_instance(std::ostream& out, const InstanceSettings& s) {
@@ -55,12 +143,55 @@ void print_instance(std::ostream& out, const InstanceSettings& s) {
     out << "  announce " << s.announce.repeat << " again after "
         << seconds(s.announce.second_burst_delay) << " refresh " << seconds(s.announce.refresh)
         << " repeat " << s.announce.refresh_repeat << "\n  lease " << s.lease.count() << "s\n";
-    for (const auto& script : s.track_scripts) {
-        out << "  track_script " << script.name << " weight "
-            << (script.weight ? std::to_string(*script.weight) : "unset") << "\n";
+    if (s.announce.lower_priority_repeat || s.announce.lower_priority_delay) {
+        out << "  announce lower priority "
+            << s.announce.lower_priority_repeat.value_or(s.announce.repeat) << " again after "
+            << seconds(s.announce.lower_priority_delay.value_or(s.announce.second_burst_delay))
+            << "\n";
     }
-    for (const auto& interface : s.track_interfaces) {
-        out << "  track_interface " << interface.name << " weight " << interface.weight << "\n";
+    if (s.announce.arp_interval.count() != 0 || s.announce.advertisement_interval.count() != 0) {
+        out << "  announce spaced " << seconds(s.announce.arp_interval) << ' '
+            << seconds(s.announce.advertisement_interval) << "\n";
+    }
+    for (const auto& route : s.routes) {
+        print_route(out, route);
+    }
+    for (const auto& tracked : s.tracked) {
+        out << "  tracks " << name_of(tracked.kind) << ' ' << tracked.name << " weight "
+            << tracked.weight << (tracked.reverse ? " reverse" : "") << "\n";
+    }
+    if (!s.track_primary) {
+        out << "  own link not tracked\n";
+    }
+    print_notify(out, s.notify);
+}
+
+void print_objects(std::ostream& out, const Model& model) {
+    for (const auto& s : model.scripts) {
+        out << "script " << s.name << ' ' << command_of(s.command) << " interval "
+            << seconds(s.interval) << " timeout " << seconds(s.timeout) << " weight " << s.weight
+            << " reverse " << yes(s.reverse) << " rise " << s.rise << " fall " << s.fall
+            << " init_fail " << yes(s.init_fail) << "\n";
+    }
+    for (const auto& f : model.files) {
+        out << "file " << f.name << ' ' << f.path << " weight " << f.weight
+            << (f.reverse ? " reverse" : "") << " initial "
+            << (f.initial_value ? std::to_string(*f.initial_value) : "-")
+            << (f.overwrite ? " overwrite" : "") << "\n";
+    }
+    for (const auto& p : model.processes) {
+        out << "process " << p.name << ' ';
+        for (const auto& word : p.command) {
+            out << '[' << word << ']';
+        }
+        out << " match " << static_cast<int>(p.match) << (p.full_command ? " full_command" : "")
+            << " weight " << p.weight << (p.reverse ? " reverse" : "") << " quorum " << p.quorum
+            << " to " << (p.quorum_max ? std::to_string(*p.quorum_max) : "any") << " delays "
+            << seconds(p.fork_delay) << ' ' << seconds(p.terminate_delay) << "\n";
+    }
+    for (const auto& f : model.global.notify_fifos) {
+        out << "fifo " << f.path << " of " << f.uid << ':' << f.gid << ' '
+            << (f.script ? command_of(*f.script) : "-") << "\n";
     }
 }
 
@@ -97,14 +228,20 @@ std::string print_model(const Model& model) {
     out << "global router_id " << model.global.router_id << " workers " << model.global.workers
         << " max_connections " << model.global.max_connections << " realtime_priority "
         << model.global.realtime_priority << "\n";
-    for (const auto& s : model.scripts) {
-        out << "script " << s.name << " [" << s.command << "] interval " << seconds(s.interval)
-            << " timeout " << seconds(s.timeout) << " weight " << s.weight << " reverse "
-            << yes(s.reverse) << " rise " << s.rise << " fall " << s.fall << " user "
-            << (s.user.empty() ? "-" : s.user) << " init_fail " << yes(s.init_fail) << "\n";
+    if (model.global.realtime_limit.count() != 0) {
+        out << "global realtime_limit " << seconds(model.global.realtime_limit) << "\n";
     }
+    print_objects(out, model);
     for (const auto& instance : model.instances) {
         print_instance(out, instance);
+    }
+    for (const auto& group : model.groups) {
+        out << "group " << group.name;
+        for (const auto& member : group.members) {
+            out << ' ' << member;
+        }
+        out << "\n";
+        print_notify(out, group.notify);
     }
     for (const auto& service : model.services) {
         print_service(out, service);
