@@ -33,6 +33,8 @@ struct Bounds {
     /// A node leaves a lower claim unanswered until its next advertisement.
     bool unanswered = false;
     bool same_intervals = true;
+    /// A removal may outlast the active down interval.
+    bool slow_release = false;
 
     /// Two claims in a network without faults, a preemption for instance: the better claim reaches
     /// the other node directly or as an answer, which then takes its addresses off.

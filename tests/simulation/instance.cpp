@@ -223,7 +223,6 @@ void Instance::take_back() {
 void Instance::feed(const Event& event) {
     held_before_ = elector_->holding();
     active_before_ = active();
-    claim_was_ordered_ = elector_->claim_ordered();
     const std::uint64_t life = life_;
     const vrrp::Actions actions = event(*elector_, scheduler_.now());
     check_order(actions);

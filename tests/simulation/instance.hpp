@@ -86,7 +86,7 @@ class Instance {
     [[nodiscard]] bool acquire_fails() const { return acquire_fails_; }
     [[nodiscard]] bool holding() const { return elector_ && elector_->holding(); }
     [[nodiscard]] bool held_before_last_event() const { return held_before_; }
-    [[nodiscard]] bool claim_was_ordered() const { return claim_was_ordered_; }
+    [[nodiscard]] bool release_in_flight() const { return release_in_flight_; }
     /// The host answers for the virtual address.
     [[nodiscard]] bool answers() const {
         return address_on_ && link_up_ && paused_ != Pause::Machine;
@@ -166,7 +166,6 @@ class Instance {
     std::vector<bool> send_results_;
     bool held_before_ = false;
     bool active_before_ = false;
-    bool claim_was_ordered_ = false;
 
     // For the checkers.
     TimePoint leased_until_{};

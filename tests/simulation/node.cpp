@@ -216,7 +216,7 @@ void Node::plan_group() {
         for (const auto& instance : instances_) {
             const vrrp::Elector& elector = *instance->elector();
             views.push_back({elector.state(), elector.releasing(), elector.wants_active(),
-                             elector.claim_ordered(), instance->own_fault()});
+                             instance->own_fault()});
         }
         const auto orders = vrrp::plan_sync_group(views, group_faulty_);
         if (orders.empty()) {

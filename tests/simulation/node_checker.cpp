@@ -53,7 +53,7 @@ void NodeChecker::check_pace(std::size_t router, TimePoint now) {
     }
 }
 
-/// Active, or ready to be as soon as a release under way has ended.
+/// Active, or ready to be.
 bool NodeChecker::up(const Instance& instance) const {
     const vrrp::Elector* elector = instance.elector();
     return elector != nullptr &&
@@ -100,10 +100,9 @@ void NodeChecker::on_transition(std::size_t router, const vrrp::StateChanged& ch
     }
     ++counts_.group_claims;
     for (std::size_t i = 0; i < node_.size(); ++i) {
-        // A claim that waited for a release may find the others changed; the next plan sees to it.
         const Instance& other = node_.instance(i);
         const bool failed_now = other.own_fault() && !faulty_since_.at(router);
-        if (!up(other) && !failed_now && !node_.instance(router).claim_was_ordered()) {
+        if (!up(other) && !failed_now) {
             fail_("claim of a member whose sync group cannot follow");
         }
     }

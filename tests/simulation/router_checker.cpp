@@ -127,7 +127,7 @@ void RouterChecker::on_transition(std::size_t node, const vrrp::StateChanged& ch
         return;
     }
     ++counts_.claims;
-    if (now < instance(node).deaf_until()) {
+    if (now < instance(node).deaf_until() && change.reason != vrrp::Reason::TakeBack) {
         fail_("claim before the end of the startup delay");
     }
     check_claim(node, change.reason, now);
@@ -151,9 +151,7 @@ void RouterChecker::check_claim(std::size_t node, vrrp::Reason reason, TimePoint
     const Instance& other = instance(1 - node);
     const auto& other_active_since = active_since_.at(1 - node);
     const bool orders = reason == vrrp::Reason::TakeBack;
-    const bool deaf = claimant.settings().config.owner_ignores_adverts &&
-                      claimant.settings().config.priority == vrrp::kOwnerPriority;
-    if (orders || deaf || !bounds_.same_intervals || network().disturbed() || !other.running() ||
+    if (orders || !bounds_.same_intervals || network().disturbed() || !other.running() ||
         !other.link_up() || !other.active() || !other_active_since) {
         return;
     }

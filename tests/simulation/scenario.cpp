@@ -56,7 +56,6 @@ void add_options(vrrp::InstanceConfig& config, const Common& common, Random& ran
     if (common.advert_options) {
         config.lower_priority_no_advert = random.percent(50);
         config.higher_priority_send_advert = random.percent(50);
-        config.owner_ignores_adverts = random.percent(50);
     }
 }
 
@@ -84,17 +83,21 @@ Bounds random_bounds(const Scenario& scenario, const Common& common, Random& ran
     const bool forged = (scenario.faults & kForge) != 0 && common.version == vrrp::Version::V3;
     const Duration learned = forged ? bounds.interval * 10 : bounds.interval;
     bounds.active_down = vrrp::active_down_interval(common.version, 1, learned, common.adverts);
+    if (common.grouped) {
+        // After an order of its group a member waits up to one interval longer.
+        bounds.active_down += bounds.interval;
+    }
     bounds.delay = shortest / 20;
     bounds.acquire = shortest / 10;
     // Sometimes a release outlasts the active down interval.
-    bounds.release = random.percent(15) ? shortest * 6 : shortest / 4;
+    bounds.slow_release = random.percent(15);
+    bounds.release = bounds.slow_release ? shortest * 6 : shortest / 4;
     for (const NodeSettings& node : scenario.nodes) {
         for (const InstanceSettings& instance : node.instances) {
             const auto& config = instance.config;
             bounds.preempt_delay = std::max(bounds.preempt_delay, config.preempt_delay);
             bounds.startup_delay = std::max(bounds.startup_delay, config.startup_delay);
-            bounds.unanswered = bounds.unanswered || config.lower_priority_no_advert ||
-                                config.owner_ignores_adverts;
+            bounds.unanswered = bounds.unanswered || config.lower_priority_no_advert;
         }
     }
     return bounds;
@@ -174,7 +177,6 @@ std::string describe(const NodeSettings& node, std::size_t router) {
     text += config.start_as_active ? " state-master" : "";
     text += config.lower_priority_no_advert ? " lower_prio_no_advert" : "";
     text += config.higher_priority_send_advert ? " higher_prio_send_advert" : "";
-    text += config.owner_ignores_adverts ? " owner_ignores_adverts" : "";
     text += " tracked " + std::to_string(node.tracked.size());
     return text;
 }

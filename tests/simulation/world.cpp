@@ -7,7 +7,7 @@
 namespace tandem::simulation {
 namespace {
 
-constexpr std::size_t kHistory = 250;
+constexpr std::size_t kHistory = 400;
 constexpr unsigned kStepsPerRound = 25;
 
 std::string seconds(TimePoint at) {
@@ -45,9 +45,6 @@ World::World(std::uint64_t seed, bool keep_history)
     const Bounds& bounds = scenario_.bounds;
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
         nodes_.at(i) = std::make_unique<Node>(scheduler_, random_, *this, scenario_.nodes.at(i));
-        for (std::size_t router = 0; router < nodes_.at(i)->size(); ++router) {
-            note(describe(scenario_.nodes.at(i), router));
-        }
     }
     const Fail fail = [this](const std::string& what) { this->fail(what); };
     const auto& config = scenario_.nodes[0].instances[0].config;
@@ -86,6 +83,11 @@ Result World::run(unsigned steps) {
     result.counts = counts_;
     if (failure_) {
         note("until here");
+        for (const NodeSettings& node : scenario_.nodes) {
+            for (std::size_t router = 0; router < routers(); ++router) {
+                note(describe(node, router));
+            }
+        }
         for (const auto& node : nodes_) {
             for (std::size_t router = 0; router < routers(); ++router) {
                 note("node: " + describe_state(*node, router));
@@ -153,7 +155,9 @@ void World::on_transition(const InstanceSettings& where, const vrrp::StateChange
              " (" + std::string(to_string(change.reason)) + ")");
     }
     const bool failed = change.reason == vrrp::Reason::AcquireFailed;
-    const bool unheard = change.reason == vrrp::Reason::SendFailed;
+    // A node that could not send defers once more after every fault, until it sent something.
+    const bool unheard = change.reason == vrrp::Reason::SendFailed ||
+                         (possible(kSend) && change.reason == vrrp::Reason::FaultCleared);
     if (failed || unheard) {
         defers_until_ =
             std::max(defers_until_,
@@ -313,15 +317,16 @@ void World::take_back(Node& node) {
         const auto heard = elector->last_peer_heard();
         unanswered = unanswered && elector->holding() &&
                      (!heard || scheduler_.now() - *heard > scenario_.bounds.interval * 2);
-        ready = ready && elector->state() == vrrp::State::Backup;
+        ready = ready && elector->state() == vrrp::State::Backup &&
+                !node.instance(router).release_in_flight();
     }
     if (!unanswered) {
         return;
     }
     node.take_back();
     for (std::size_t router = 0; ready && router < node.size(); ++router) {
-        const Instance& instance = node.instance(router);
-        if (!instance.active() && !instance.elector()->claim_ordered()) {
+        // It may be active and fail to send at once.
+        if (node.instance(router).elector()->state() == vrrp::State::Backup) {
             fail("take back: not active at once");
         }
     }
@@ -378,7 +383,7 @@ void World::await_leftovers() {
         }
     }
     // A node whose acquisition failed lets its peer be for some time; then it may preempt.
-    if (defers_until_ > scheduler_.now()) {
+    while (defers_until_ > scheduler_.now() && !failure_) {
         advance(std::chrono::ceil<Duration>(defers_until_ - scheduler_.now()));
     }
     advance(scenario_.bounds.startup_delay);
@@ -487,6 +492,9 @@ void World::demand_clean_failover() {
     // A member that would preempt, if only the others of its group could, claims at once when they
     // can: that is a preemption, with its overlap.
     bool preempting = false;
+    // A member whose group gives up is silent at once; the peer times out on a removal that takes
+    // longer than that.
+    const bool slow = old_node.grouped() && scenario_.bounds.slow_release;
     // The new node waits the skew time of the interval that it learned.
     Duration skew{};
     for (std::size_t router = 0; router < routers(); ++router) {
@@ -510,7 +518,7 @@ void World::demand_clean_failover() {
         return;
     }
     demand_stability("after a failover");
-    if (overlaps() != before && !preempting) {
+    if (overlaps() != before && !preempting && !slow) {
         fail("I1: both nodes answered during a failover");
     }
     old_node.resume_election();
