@@ -178,9 +178,10 @@ void RouterChecker::check_preemption(std::size_t node, vrrp::Reason reason, Time
     const Duration delay = instance(node).settings().config.preempt_delay;
     const TimePoint heard_from = std::max({*active_since_.at(1 - node), started_.at(node),
                                            instance(0).last_resume(), instance(1).last_resume()});
-    // Killed and soon active again: to the claimant that is one active node with a short silence.
+    // After a restart or a network fault it may be, to the claimant, one active node with a
+    // silence.
     const bool new_to_claimant = heard_from == *active_since_.at(1 - node) &&
-                                 heard_from > started_.at(1 - node) + delay + bounds_.active_down;
+                                 heard_from > quiet_since() + delay + bounds_.active_down;
     if (reason == vrrp::Reason::ActiveDown && now < heard_from + delay && new_to_claimant) {
         fail_("preemption before the end of preempt_delay");
     }

@@ -48,8 +48,9 @@ class Scratch:
         environment = dict(os.environ)
         if shutil.which("ccache"):
             environment["CMAKE_CXX_COMPILER_LAUNCHER"] = "ccache"
+        # A defect may leave a parameter unused: the tests are to find it, not the compiler.
         configured = run(["cmake", "-S", self.tree, "-B", self.build_directory, "-G", "Ninja",
-                          "-DCMAKE_BUILD_TYPE=RelWithDebInfo"], env=environment)
+                          "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_CXX_FLAGS=-w"], env=environment)
         if configured.returncode != 0:
             sys.exit(configured.stdout + configured.stderr)
 
