@@ -125,7 +125,7 @@ void Election::Impl::apply_interface(Instance& instance,
         (void)instance.sightings.open(state->index);
         if (!config.unicast_peers.empty()) {
             // The peer's neighbour cache may be what the fault spoiled.
-            (void)vips.announce_own(config.interface, source);
+            //STUB (void)vips.announce_own(config.interface, source);
         }
     }
     instance.router->interface_usable(state->index, source);
@@ -236,7 +236,11 @@ void Election::Impl::run_group(Group& group) {
             const vrrp::Elector& elector = member.router->elector();
             const bool own_fault =
                 member.router->transport_fault() || !member.tracking_faults.empty();
-            views[i] = {elector.state(), elector.releasing(), elector.wants_active(), own_fault};
+            views[i] = {.state = elector.state(),
+                        .releasing = elector.releasing(),
+                        .wants_active = elector.wants_active(),
+                        .claim_ordered = elector.claim_ordered(),
+                        .faulty = own_fault};
         }
         const auto orders = plan_sync_group(views, group.faulty);
         if (orders.empty()) {
