@@ -5,20 +5,6 @@
 #include <algorithm>
 
 namespace tandem::vrrp {
-namespace {
-
-/// Compares as unsigned integers in network order. Addresses of different families have no order.
-bool is_higher(const IpAddress& left, const IpAddress& right) {
-    if (left.is_v4() && right.is_v4()) {
-        return left.to_v4().to_bytes() > right.to_v4().to_bytes();
-    }
-    if (left.is_v6() && right.is_v6()) {
-        return left.to_v6().to_bytes() > right.to_v6().to_bytes();
-    }
-    return false;
-}
-
-}  // namespace
 
 std::string_view to_string(State state) {
     switch (state) {
@@ -110,8 +96,8 @@ Actions Elector::on_startup(TimePoint now) {
         return actions;
     }
     take_part(Reason::Startup, now, actions);
-    if (state_ == State::Backup && start_as_active_ && !hold_) {
-        timer_ = std::max(now, deaf_until_.value_or(now)) + own_interval_ + skew_time();
+    if (timer_ && state_ == State::Backup && start_as_active_ && !hold_) {
+        timer_ = std::min(*timer_, when_listening(now) + own_interval_ + skew_time());
     }
     return actions;
 }
@@ -130,32 +116,12 @@ Actions Elector::on_shutdown(TimePoint now) {
     }
     timer_.reset();
     claim_waits_ = false;
-    wants_active_ = false;
+    claim_wanted_ = false;
     if (addresses_ == Addresses::Releasing) {
         stopping_ = true;
         return actions;
     }
     change_state(State::Initialize, Reason::Shutdown, actions);
-    return actions;
-}
-
-Actions Elector::on_advertisement(const ReceivedAdvertisement& advert, TimePoint now) {
-    Actions actions;
-    now = begin_event(now, actions);
-    if (state_ == State::Initialize || (source_ && advert.source == *source_)) {
-        return actions;
-    }
-    const bool deaf = deaf_until_ && now < *deaf_until_ && state_ != State::Active;
-    if (deaf || (owner_ignores_adverts_ && priority_ == kOwnerPriority)) {
-        return actions;
-    }
-    last_peer_ = advert;
-    last_peer_heard_ = now;
-    if (state_ == State::Active) {
-        hear_as_active(advert, now, actions);
-    } else if (state_ == State::Backup && !stopping_) {
-        hear_as_backup(advert, now, actions);
-    }
     return actions;
 }
 
@@ -232,7 +198,7 @@ Actions Elector::on_fault(bool faulty, TimePoint now) {
     } else {
         timer_.reset();
         claim_waits_ = false;
-        wants_active_ = false;
+        claim_wanted_ = false;
         change_state(State::Fault, Reason::Fault, actions);
     }
     return actions;
@@ -269,8 +235,9 @@ Actions Elector::on_priority(std::uint8_t priority, TimePoint now) {
     }
     const Duration before = skew_time();
     priority_ = priority;
-    if (state_ == State::Backup && timer_) {
-        timer_ = *timer_ + (skew_time() - before);
+    // A timer that is due stays as it is: whether it is late is told by when it fell due.
+    if (state_ == State::Backup && timer_ && *timer_ > now) {
+        timer_ = std::max(now, *timer_ + (skew_time() - before));
     }
     return actions;
 }
@@ -278,9 +245,8 @@ Actions Elector::on_priority(std::uint8_t priority, TimePoint now) {
 Actions Elector::on_group_claim(TimePoint now) {
     Actions actions;
     now = begin_event(now, actions);
-    if (wants_active_ && state_ == State::Backup && !stopping_) {
-        wants_active_ = false;
-        claim(timer_reason_, now, actions);
+    if (wants_active()) {
+        become_active(timer_reason_, now, actions);
     }
     return actions;
 }
@@ -290,6 +256,7 @@ Actions Elector::on_group_release(TimePoint now) {
     now = begin_event(now, actions);
     if (state_ == State::Active && addresses_ != Addresses::Releasing) {
         leave_active(State::Backup, Reason::SyncGroup, now, actions);
+        timer_ = *timer_ + group_backoff();
     }
     return actions;
 }
@@ -327,7 +294,7 @@ Actions Elector::on_take_back(TimePoint now) {
     now = begin_event(now, actions);
     if (state_ == State::Backup && !stopping_) {
         end_hold();
-        claim(Reason::TakeBack, now, actions);
+        claim_due(Reason::TakeBack, now, actions);
     }
     return actions;
 }
@@ -358,15 +325,19 @@ void Elector::change_state(State to, Reason reason, Actions& actions) {
 /// RFC 9568 section 6.4.1: out of Initialize, which includes Fault.
 void Elector::take_part(Reason reason, TimePoint now, Actions& actions) {
     active_interval_ = own_interval_;
-    const bool deaf = deaf_until_ && now < *deaf_until_;
-    const bool owner = priority_ == kOwnerPriority && !hold_ && !defers(now) && !deaf;
-    if (owner && addresses_ == Addresses::Off && !in_sync_group_) {
-        become_active(reason == Reason::Startup ? Reason::AddressOwner : reason, now, actions);
+    const bool owner = priority_ == kOwnerPriority && !hold_ && !defers(now);
+    const bool deaf = when_listening(now) > now;
+    const Reason claim_reason = reason == Reason::Startup ? Reason::AddressOwner : reason;
+    if (owner && addresses_ == Addresses::Off && !in_sync_group_ && !deaf) {
+        become_active(claim_reason, now, actions);
         return;
     }
     enter_backup(reason, now, actions);
-    if (owner) {
-        claim_due(reason == Reason::Startup ? Reason::AddressOwner : reason, now, actions);
+    if (owner && deaf) {
+        timer_ = when_listening(now);
+        timer_reason_ = claim_reason;
+    } else if (owner) {
+        claim_due(claim_reason, now, actions);
     }
 }
 
@@ -374,9 +345,9 @@ void Elector::enter_backup(Reason reason, TimePoint now, Actions& actions) {
     change_state(State::Backup, reason, actions);
     if (stopping_) {
         timer_.reset();
-        wants_active_ = false;
+        claim_wanted_ = false;
     } else {
-        start_active_down_timer(std::max(now, deaf_until_.value_or(now)));
+        start_active_down_timer(now);
     }
     preempt_from_.reset();
 }
@@ -387,7 +358,7 @@ void Elector::claim_due(Reason reason, TimePoint now, Actions& actions) {
         claim(reason, now, actions);
         return;
     }
-    wants_active_ = true;
+    claim_wanted_ = true;
     timer_reason_ = reason;
     timer_.reset();
 }
@@ -408,7 +379,7 @@ void Elector::become_active(Reason reason, TimePoint now, Actions& actions) {
     active_interval_ = own_interval_;
     addresses_ = Addresses::Acquiring;
     claim_waits_ = false;
-    wants_active_ = false;
+    claim_wanted_ = false;
     say_released_ = false;
     defer_until_.reset();
     last_sent_ = now;
@@ -443,98 +414,12 @@ void Elector::advertise(TimePoint now, Actions& actions) {
     timer_ = now + own_interval_;
 }
 
-/// Two nodes were active for a moment: tell the other one, and everybody's neighbour caches.
-void Elector::answer_lower_claim(TimePoint now, Actions& actions) {
-    if (!lower_priority_no_advert_) {
-        advertise(now, actions);
-    }
-    // A flood of lower claims must not become a flood of announcements.
-    const bool recent = last_announcement_ && now - *last_announcement_ < own_interval_ / 2;
-    if (addresses_ == Addresses::On && !recent) {
-        last_announcement_ = now;
-        actions.emplace_back(AnnounceAddresses{});
-    }
-}
-
 void Elector::start_active_down_timer(TimePoint now) {
-    timer_ = now + active_down_interval();
+    timer_ = when_listening(now) + active_down_interval();
     timer_reason_ = Reason::ActiveDown;
     claim_waits_ = false;
-    wants_active_ = false;
+    claim_wanted_ = false;
     listened_again_ = false;
-}
-
-void Elector::learn_interval(const ReceivedAdvertisement& advert, Actions& actions) {
-    if (version_ != Version::V3) {
-        return;
-    }
-    active_interval_ = learned_interval(advert.interval, own_interval_);
-    const bool news = interval_heard_ != advert.interval;
-    interval_heard_ = advert.interval;
-    if (news && advert.interval != own_interval_) {
-        actions.emplace_back(IntervalDiffers{advert.interval, active_interval_});
-    }
-}
-
-/// RFC 9568 section 6.4.2.
-void Elector::hear_as_backup(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions) {
-    listened_again_ = false;
-    if (advert.priority == kReleasePriority) {
-        preempt_from_.reset();
-        if (!claim_waits_ && !wants_active_) {
-            // Only ever earlier: a node that claims, fails and releases again and again must not
-            // keep this one from taking over.
-            const TimePoint after_skew = now + skew_time();
-            timer_ = timer_ ? std::min(*timer_, after_skew) : after_skew;
-            timer_reason_ = Reason::PeerReleased;
-        }
-        return;
-    }
-    if (ignores_lower(advert, now)) {
-        // Somebody is active: an earlier release no longer explains a claim, nor outlives a hold.
-        timer_reason_ = claim_waits_ || wants_active_ ? timer_reason_ : Reason::ActiveDown;
-        return;
-    }
-    learn_interval(advert, actions);
-    say_released_ = false;
-    start_active_down_timer(now);
-}
-
-/// Whether a lower priority is to be preempted: its advertisement then leaves the timer alone. The
-/// delay of keepalived's preempt_delay begins with the first one.
-bool Elector::ignores_lower(const ReceivedAdvertisement& advert, TimePoint now) {
-    if (advert.priority >= priority_) {
-        preempt_from_.reset();
-        return false;
-    }
-    if (!preempts(now)) {
-        return false;
-    }
-    if (preempt_delay_.count() > 0 && !preempt_from_) {
-        preempt_from_ = now + preempt_delay_;
-    }
-    return !preempt_from_ || now >= *preempt_from_;
-}
-
-/// RFC 9568 section 6.4.3.
-void Elector::hear_as_active(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions) {
-    if (advert.priority == kReleasePriority) {
-        advertise(now, actions);
-        return;
-    }
-    if (!is_better(advert)) {
-        actions.emplace_back(LowerClaimHeard{advert.priority, advert.source});
-        answer_lower_claim(now, actions);
-        return;
-    }
-    if (higher_priority_send_advert_) {
-        advertise(now, actions);
-    }
-    learn_interval(advert, actions);
-    const bool higher = advert.priority > priority_;
-    leave_active(State::Backup, higher ? Reason::HigherPriority : Reason::HigherAddress, now,
-                 actions);
-    say_released_ = false;
 }
 
 void Elector::backup_timer_fired(TimePoint now, Actions& actions) {
@@ -553,6 +438,32 @@ void Elector::end_hold() {
     hold_until_.reset();
 }
 
+/// When advertisements begin, or began, to be heard, if that is later than `now`.
+TimePoint Elector::when_listening(TimePoint now) const {
+    return std::max(now, deaf_until_.value_or(now));
+}
+
+/// Two nodes that beat each other in different members of a group (equal priorities, the IPv4
+/// addresses in one order and the IPv6 addresses in the other) both give up, and would claim again
+/// in step, for ever. So each waits longer by a part of an interval that depends on its own address
+/// and is another one each time.
+Duration Elector::group_backoff() {
+    std::uint32_t hash = 2166136261U + ++group_releases_;
+    const auto mix = [&hash](const auto& bytes) {
+        for (const std::uint8_t byte : bytes) {
+            hash = (hash ^ byte) * 16777619U;
+        }
+    };
+    if (source_ && source_->is_v4()) {
+        mix(source_->to_v4().to_bytes());
+    } else if (source_) {
+        mix(source_->to_v6().to_bytes());
+    }
+    // Neighbouring addresses must not give neighbouring waits.
+    hash = (hash ^ (hash >> 15U)) * 0x7feb352dU;
+    return own_interval_ * (hash >> 24U) / 256;
+}
+
 /// Whether any active peer is better than this node, which failed a moment ago.
 bool Elector::defers(TimePoint now) const {
     return defer_until_ && now < *defer_until_;
@@ -561,13 +472,6 @@ bool Elector::defers(TimePoint now) const {
 /// Whether this backup may take the addresses from a node with a lower priority.
 bool Elector::preempts(TimePoint now) const {
     return preempt_ && !hold_ && !defers(now);
-}
-
-bool Elector::is_better(const ReceivedAdvertisement& advert) const {
-    if (advert.priority != priority_) {
-        return advert.priority > priority_;
-    }
-    return source_ && is_higher(advert.source, *source_);
 }
 
 // State.
@@ -592,11 +496,7 @@ bool Elector::holding() const {
 }
 
 bool Elector::wants_active() const {
-    return wants_active_ || claim_waits_;
-}
-
-bool Elector::claim_ordered() const {
-    return claim_waits_;
+    return claim_wanted_ && addresses_ == Addresses::Off;
 }
 
 std::uint8_t Elector::priority() const {

@@ -134,8 +134,8 @@ class Elector {
     /// @pre config is validated by proxy/config: ranges as in InstanceConfig.
     explicit Elector(const InstanceConfig& config);
 
-    /// Initialize → Active (priority 255 and no hold), Backup, or Fault when a fault condition is
-    /// set. No-op in other states.
+    /// Initialize → Active (priority 255, no hold, no startup_delay, no sync group), Backup, or
+    /// Fault when a fault condition is set. No-op in other states.
     Actions on_startup(TimePoint now);
     /// Graceful stop. Ends in Initialize, never while a release is in flight: from Active after
     /// on_addresses_released(), with priority 0 sent just before. Until then the node takes no
@@ -175,7 +175,9 @@ class Elector {
     /// wants_active() a no-op.
     Actions on_group_claim(TimePoint now);
     /// Another member cannot be active here: Active → Backup (Reason::SyncGroup), addresses off,
-    /// priority 0. No-op in other states and while releasing.
+    /// priority 0. The wait that follows is up to one interval longer, differently on each node, so
+    /// that two nodes that each lost a member do not claim again in step. No-op in other states and
+    /// while releasing.
     Actions on_group_release(TimePoint now);
 
     /// Own address changed (tie-break only).
@@ -188,7 +190,8 @@ class Elector {
     /// Ends a hold; normal election again.
     Actions on_resume(TimePoint now);
     /// Undo a failover that no peer answered: Backup → Active at once, hold ended. No-op in other
-    /// states.
+    /// states. In a sync group the member wants to be active from now on: to take the group back,
+    /// call it for each member, then the group orders the claim of all.
     Actions on_take_back(TimePoint now);
 
     /// When on_deadline() must run next; nullopt when nothing is pending.
@@ -198,11 +201,9 @@ class Elector {
     /// True between ReleaseAddresses and on_addresses_released() of a graceful give-up.
     [[nodiscard]] bool releasing() const;
     [[nodiscard]] bool holding() const;
-    /// The claim fell due and the sync group has not ordered it yet, or it is ordered and waits for
-    /// a release in flight.
+    /// Sync group: the claim fell due, and the group has not ordered it yet. False while a release
+    /// is in flight: a claim then would have to wait, and the group would be active by half.
     [[nodiscard]] bool wants_active() const;
-    /// A claim waits for a release in flight.
-    [[nodiscard]] bool claim_ordered() const;
     /// What is advertised: configured, or as last set by on_priority().
     [[nodiscard]] std::uint8_t priority() const;
     /// nullopt when not holding or when the hold has no end.
@@ -239,6 +240,8 @@ class Elector {
     void hear_as_active(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions);
     void backup_timer_fired(TimePoint now, Actions& actions);
     void end_hold();
+    Duration group_backoff();
+    [[nodiscard]] TimePoint when_listening(TimePoint now) const;
     [[nodiscard]] bool defers(TimePoint now) const;
     [[nodiscard]] bool preempts(TimePoint now) const;
     [[nodiscard]] bool is_better(const ReceivedAdvertisement& advert) const;
@@ -268,7 +271,9 @@ class Elector {
     /// A claim fell due while a release was in flight; its reason is timer_reason_.
     bool claim_waits_ = false;
     /// A claim fell due and waits for the sync group; its reason is timer_reason_.
-    bool wants_active_ = false;
+    bool claim_wanted_ = false;
+    /// How often the group took this member's claim away.
+    std::uint32_t group_releases_ = 0;
     /// Backup: from when on a lower priority is preempted; set while one is active and
     /// preempt_delay runs.
     std::optional<TimePoint> preempt_from_;

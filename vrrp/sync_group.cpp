@@ -25,7 +25,7 @@ std::vector<MemberOrder> plan_sync_group(std::span<const MemberView> members, bo
         using Kind = MemberOrder::Kind;
         if (faulty != group_faulty) {
             orders.push_back({i, faulty ? Kind::Fault : Kind::FaultEnded});
-        } else if (all_up && !is_active(members[i]) && !members[i].claim_ordered) {
+        } else if (all_up && !is_active(members[i])) {
             orders.push_back({i, Kind::Claim});
         } else if (!all_up && is_active(members[i])) {
             orders.push_back({i, Kind::Release});

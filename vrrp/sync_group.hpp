@@ -20,8 +20,6 @@ struct MemberView {
     bool releasing = false;
     /// Elector::wants_active().
     bool wants_active = false;
-    /// Elector::claim_ordered(): ordered already, waits for a release in flight.
-    bool claim_ordered = false;
     /// A fault condition of the member itself, not one that this group ordered.
     bool faulty = false;
 };

@@ -19,6 +19,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -119,6 +120,18 @@ InstanceConfig make_config(const Trace& trace) {
             config.start_as_active = value == "yes";
         } else if (name == "adverts") {
             config.down_timer_adverts = static_cast<unsigned>(std::stoi(value));
+        } else if (name == "preempt-delay") {
+            config.preempt_delay = parse_seconds(value);
+        } else if (name == "startup-delay") {
+            config.startup_delay = parse_seconds(value);
+        } else if (name == "lower-priority-no-advert") {
+            config.lower_priority_no_advert = value == "yes";
+        } else if (name == "higher-priority-send-advert") {
+            config.higher_priority_send_advert = value == "yes";
+        } else if (name == "owner-ignores-adverts") {
+            config.owner_ignores_adverts = value == "yes";
+        } else if (name == "sync-group") {
+            config.in_sync_group = value == "yes";
         } else if (name == "source") {
             config.source_address = boost::asio::ip::make_address(value);
         } else if (name != "addresses") {
@@ -193,6 +206,13 @@ class Replay {
             execute(elector_.on_resume(now_));
         } else if (input.verb == "take-back") {
             execute(elector_.on_take_back(now_));
+        } else if (input.verb == "priority") {
+            const auto priority = static_cast<std::uint8_t>(std::stoi(input.argument));
+            execute(elector_.on_priority(priority, now_));
+        } else if (input.verb == "group-claim") {
+            execute(elector_.on_group_claim(now_));
+        } else if (input.verb == "group-release") {
+            execute(elector_.on_group_release(now_));
         } else if (input.verb == "show") {
             show();
         } else if (input.verb == "sleep") {
@@ -217,6 +237,7 @@ class Replay {
         const auto next = elector_.next_deadline();
         print(std::string(to_string(elector_.state())) + (elector_.holding() ? " holding" : "") +
               (elector_.releasing() ? " releasing" : "") +
+              (elector_.wants_active() ? " wanting" : "") +
               " down=" + format_seconds(elector_.active_down_interval()) +
               " skew=" + format_seconds(elector_.skew_time()) +
               " next=" + (next ? format_time(*next).substr(2) : "none"));
@@ -274,9 +295,13 @@ TEST(ConformanceFiles, EveryRuleHasATrace) {
     for (const auto& path : trace_files()) {
         names += path.stem().string() + " ";
     }
-    for (int rule = 1; rule <= 18; ++rule) {
-        const std::string id = (rule < 10 ? "S0" : "S") + std::to_string(rule);
-        EXPECT_NE(names.find(id + "-"), std::string::npos) << id;
+    // T01 to T03 are arithmetic: timing_test.cpp.
+    for (const auto& [letter, first, last] : {std::tuple{"S", 1, 18}, {"T", 4, 9}, {"V", 7, 7}}) {
+        for (int rule = first; rule <= last; ++rule) {
+            const std::string id =
+                letter + std::string(rule < 10 ? "0" : "") + std::to_string(rule);
+            EXPECT_NE(names.find(id + "-"), std::string::npos) << id;
+        }
     }
 }
 

@@ -21,6 +21,14 @@ inline std::string describe(const vrrp::Action& action) {
             return "state " + std::string(to_string(change.from)) + " " +
                    std::string(to_string(change.to)) + " " + std::string(to_string(change.reason));
         }
+        std::string operator()(const vrrp::LowerClaimHeard& claim) const {
+            return "lower-claim prio=" + std::to_string(claim.priority) +
+                   " src=" + claim.source.to_string();
+        }
+        std::string operator()(const vrrp::IntervalDiffers& differs) const {
+            return "interval heard=" + std::to_string(differs.heard.count()) +
+                   " used=" + std::to_string(differs.used.count());
+        }
     };
     return std::visit(Visitor{}, action);
 }

@@ -65,6 +65,7 @@ inline std::string outcome(const Actions& actions, const Subject& subject) {
     text += "= " + std::string(to_string(elector.state()));
     text += elector.holding() ? " holding" : "";
     text += elector.releasing() ? " releasing" : "";
+    text += elector.wants_active() ? " wanting" : "";
     if (const auto next = elector.next_deadline()) {
         const auto wait = std::chrono::duration_cast<Duration>(*next - subject.now);
         text += " +" + std::to_string(wait.count());

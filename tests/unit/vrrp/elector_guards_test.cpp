@@ -42,6 +42,17 @@ struct Watched {
         if ((state == State::Initialize || state == State::Fault) && elector.next_deadline()) {
             return "a timer runs outside of the election";
         }
+        if (elector.wants_active() && (state != State::Backup || releasing)) {
+            return "wants to be active where it cannot";
+        }
+        // A claim that is due, in a group or not, or a shutdown, waits for the release.
+        if ((state == State::Active || state == State::Backup) && !elector.next_deadline() &&
+            !elector.wants_active() && !releasing) {
+            return "nothing will ever happen again";
+        }
+        if ((address_on || acquiring) && state != State::Active && !releasing) {
+            return "an address stays on a node that is not active";
+        }
         if (state == State::Initialize && releasing) {
             return "stopped while a release is in flight";
         }
@@ -53,12 +64,20 @@ struct Watched {
             if (advert->priority == 0) {
                 return address_on ? "priority 0 with the address on" : "";
             }
-            return elector.state() == State::Active ? "" : "claim of a node that is not active";
+            // Said before the change that it announces, and once more before giving way.
+            const bool active = state == State::Active || elector.state() == State::Active;
+            return active ? "" : "claim of a node that is not active";
         }
         if (const auto* change = std::get_if<StateChanged>(&action)) {
             const bool consistent = change->from == state && change->to != state;
             state = change->to;
             return consistent ? "" : "state change does not start where the last one ended";
+        }
+        if (std::holds_alternative<LowerClaimHeard>(action)) {
+            return state == State::Active ? "" : "a lower claim is news for an active node only";
+        }
+        if (std::holds_alternative<IntervalDiffers>(action)) {
+            return "";
         }
         if (std::holds_alternative<AnnounceAddresses>(action)) {
             return address_on && !releasing ? "" : "announcement without the address";
@@ -127,6 +146,10 @@ std::vector<Step> all_steps() {
         [](Watched& w) { return w.elector.on_fault(false, w.now); },
         [](Watched& w) { return w.elector.on_failover(std::nullopt, w.now); },
         [](Watched& w) { return w.elector.on_take_back(w.now); },
+        [](Watched& w) { return w.elector.on_priority(90, w.now); },
+        [](Watched& w) { return w.elector.on_priority(210, w.now); },
+        [](Watched& w) { return w.elector.on_group_claim(w.now); },
+        [](Watched& w) { return w.elector.on_group_release(w.now); },
     };
 }
 
@@ -145,23 +168,56 @@ std::string explore(const Watched& from, const std::vector<Step>& steps, unsigne
     return "";
 }
 
-class ElectorExhaustive : public testing::TestWithParam<int> {};
+InstanceConfig plain(std::uint8_t priority) {
+    return test::make_config(priority);
+}
 
-TEST_P(ElectorExhaustive, AllShortSequencesKeepTheRules) {
-    InstanceConfig config = test::make_config(static_cast<std::uint8_t>(GetParam()));
+InstanceConfig member(std::uint8_t priority) {
+    InstanceConfig config = test::make_config(priority);
+    config.in_sync_group = true;
+    return config;
+}
+
+/// Every option that makes a difference at once.
+InstanceConfig with_options(std::uint8_t priority) {
+    InstanceConfig config = test::make_config(priority);
+    config.preempt_delay = 2s;
+    config.startup_delay = 10ms;
+    config.lower_priority_no_advert = true;
+    config.higher_priority_send_advert = true;
+    config.start_as_active = true;
+    return config;
+}
+
+class ElectorExhaustive : public testing::TestWithParam<InstanceConfig> {};
+
+// C03 (a node that is not active does not accept) is among the rules: what was acquired is released
+// as soon as the node is not active any more.
+TEST_P(ElectorExhaustive, C03_AllShortSequencesKeepTheRules) {
+    const InstanceConfig& config = GetParam();
     EXPECT_EQ(explore(Watched{Elector(config)}, all_steps(), 4), "");
     // Once more from an active node, where more can happen.
     Watched active{Elector(config)};
     ASSERT_EQ(active.apply(active.elector.on_startup(active.now)), "");
-    if (active.state == State::Backup) {
+    if (active.state == State::Backup && !active.elector.wants_active()) {
         active.now = *active.elector.next_deadline();
         ASSERT_EQ(active.apply(active.elector.on_deadline(active.now)), "");
     }
+    ASSERT_EQ(active.apply(active.elector.on_group_claim(active.now)), "");
     ASSERT_EQ(active.state, State::Active);
     EXPECT_EQ(explore(active, all_steps(), 4), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Priorities, ElectorExhaustive, testing::Values(100, 255));
+INSTANTIATE_TEST_SUITE_P(Configurations, ElectorExhaustive,
+                         testing::Values(plain(100), plain(255), member(100), member(255),
+                                         with_options(100), with_options(255)),
+                         [](const auto& config) {
+                             const InstanceConfig& value = config.param;
+                             return std::string(value.in_sync_group               ? "member"
+                                                : value.startup_delay.count() > 0 ? "options"
+                                                                                  : "plain") +
+                                    std::to_string(value.priority);
+                         });
 
 TEST(ElectorGuards, TimeNeverRunsBackwards) {
     Subject subject = test::make_active();

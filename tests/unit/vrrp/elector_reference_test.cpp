@@ -1,5 +1,7 @@
 // The elector against a second one, written from the text of RFC 9568 section 6.4 and RFC 3768
-// section 6.4 alone, on random streams of events. The reference knows nothing of the extensions.
+// section 6.4 alone, on random streams of events. Of the extensions the reference knows those that
+// change a decision of these sections: preempt_delay, lower_prio_no_advert, owner_ignore_adverts,
+// priorities that change, and the bounds of a learned interval.
 #include "tests/unit/vrrp/elector_fixture.hpp"
 
 #include <algorithm>
@@ -16,9 +18,12 @@ struct Reference {
     bool preempt;
     std::int64_t own_interval;
     std::uint32_t address;
+    bool answers_lower = true;
+    bool owner_listens = true;
+    std::int64_t preempt_delay = 0;
 
     enum { kInitialize, kBackup, kActive } state = kInitialize;
-    std::int64_t interval = 0, timer = -1;
+    std::int64_t interval = 0, timer = -1, preempt_from = -1;
     std::vector<int> sent{};
 
     std::int64_t skew() const {
@@ -42,9 +47,34 @@ struct Reference {
         if (priority == 255) {
             become_active(now);
         } else {
-            state = kBackup;
-            timer = now + down();
+            back_up(now);
         }
+    }
+    void back_up(std::int64_t now) {
+        state = kBackup;
+        preempt_from = -1;
+        timer = now + down();
+    }
+    void learn(std::int64_t theirs) {
+        interval =
+            version == 3 ? std::clamp(theirs, own_interval / 10, own_interval * 10) : own_interval;
+    }
+    void change_priority(int value, std::int64_t now) {
+        if (priority == 255) {
+            return;
+        }
+        const std::int64_t before = skew();
+        priority = value;
+        if (state == kBackup) {
+            timer = std::max(now, timer + skew() - before);
+        }
+    }
+    /// Whether a lower priority is left alone for now because of the delay.
+    bool delays(std::int64_t now) {
+        if (preempt_delay > 0 && preempt_from < 0) {
+            preempt_from = now + preempt_delay;
+        }
+        return preempt_delay > 0 && now < preempt_from;
     }
     void shutdown() {
         if (state == kActive) {
@@ -61,19 +91,27 @@ struct Reference {
         }
     }
     void hear(int theirs, std::uint32_t from, std::int64_t their_interval, std::int64_t now) {
+        if (priority == 255 && !owner_listens) {
+            return;
+        }
         if (state == kBackup && theirs == 0) {
+            preempt_from = -1;
             timer = std::min(timer, now + skew());  // the one deviation: never later
-        } else if (state == kBackup && (!(preempt || priority == 255) || theirs >= priority)) {
-            interval = version == 3 ? their_interval : own_interval;
+        } else if (state == kBackup) {
+            const bool lower = theirs < priority;
+            preempt_from = lower ? preempt_from : -1;
+            if (lower && (preempt || priority == 255) && !delays(now)) {
+                return;
+            }
+            learn(their_interval);
             timer = now + down();
         } else if (state == kActive && theirs == 0) {
             send(priority, now);
         } else if (state == kActive &&
                    (theirs > priority || (theirs == priority && from > address))) {
-            interval = version == 3 ? their_interval : own_interval;
-            state = kBackup;
-            timer = now + down();
-        } else if (state == kActive) {
+            learn(their_interval);
+            back_up(now);
+        } else if (state == kActive && answers_lower) {
             send(priority, now);
         }
     }
@@ -86,9 +124,14 @@ class RandomStream {
     void run() {
         const InstanceConfig config = make_random_config();
         Elector elector(config);
-        Reference reference{static_cast<int>(config.version), config.priority, config.preempt,
+        Reference reference{static_cast<int>(config.version),
+                            config.priority,
+                            config.preempt,
                             config.advertisement_interval.count(),
-                            config.source_address->to_v4().to_uint()};
+                            config.source_address->to_v4().to_uint(),
+                            !config.lower_priority_no_advert,
+                            !config.owner_ignores_adverts,
+                            config.preempt_delay.count()};
         std::int64_t now = 1'000'000;
         for (int step = 0; step < 300; ++step) {
             reference.sent.clear();
@@ -119,6 +162,9 @@ class RandomStream {
         config.version = below(2) == 0 ? Version::V2 : Version::V3;
         config.preempt = below(2) == 0;
         config.advertisement_interval = std::chrono::seconds{1 + below(3)};
+        config.lower_priority_no_advert = below(3) == 0;
+        config.owner_ignores_adverts = below(3) == 0;
+        config.preempt_delay = std::chrono::seconds{below(3) == 0 ? 10 * below(3) : 0};
         return config;
     }
 
@@ -134,7 +180,7 @@ class RandomStream {
 
     void feed(Elector& elector, Reference& reference, std::int64_t now) {
         constexpr std::uint8_t kPriorities[] = {0, 0, 1, 50, 100, 100, 101, 200, 254, 255};
-        switch (below(12)) {
+        switch (below(13)) {
             case 0:
                 reference.startup(now);
                 execute(elector, elector.on_startup(at(now)), at(now));
@@ -143,6 +189,12 @@ class RandomStream {
                 reference.shutdown();
                 execute(elector, elector.on_shutdown(at(now)), at(now));
                 break;
+            case 2: {
+                const auto priority = static_cast<std::uint8_t>(1 + below(254));
+                reference.change_priority(priority, now);
+                execute(elector, elector.on_priority(priority, at(now)), at(now));
+                break;
+            }
             default: {
                 ReceivedAdvertisement advert = test::make_advert(
                     kPriorities[below(10)], below(2) == 0 ? "198.51.100.10" : "198.51.100.200");
