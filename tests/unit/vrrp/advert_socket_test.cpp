@@ -1,13 +1,13 @@
 // The socket on a real link: what stands on the wire, what is heard and what is not.
 #include "vrrp/advert_socket.hpp"
 
+#include "tests/unit/vrrp/allocation_counter.hpp"
 #include "tests/unit/vrrp/link_fixture.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
-#include <new>
+#include <memory>
 
 #include <boost/asio/error.hpp>
 #include <gtest/gtest.h>
@@ -470,6 +470,32 @@ TEST_P(AdvertSocketTest, RefusesWhatDoesNotFitItsFamily) {
     open(socket, a_, multicast_options(a_));
     EXPECT_EQ(socket.send(message(group_), multicast_group(other)),
               boost::asio::error::address_family_not_supported);
+}
+
+// Between the timer and the wire stands no allocator.
+TEST_P(AdvertSocketTest, HotPathAllocatesNothing) {
+    AdvertSocket sender{context_};
+    AdvertSocket listener{context_};
+    open(sender, a_, multicast_options(a_));
+    open(listener, b_, multicast_options(b_));
+    auto buffer = std::make_unique<PacketBuffer>();
+    const auto source = a_.address(GetParam());
+    const auto own = b_.address(GetParam());
+    AdvertSocket::Received received;
+    int accepted = 0;
+    const std::size_t before = allocations();
+    for (int i = 0; i < 10; ++i) {
+        const auto packet = encode_into(*buffer, config_, 200, source);
+        set_checksum(packet, config_, source, group_);
+        const auto error = sender.send(packet, group_);
+        do {
+            received = listener.receive();
+        } while (!error && received.status == Status::WouldBlock);
+        const auto result = decode(received.datagram, config_, own);
+        accepted += std::holds_alternative<DecodedAdvertisement>(result) ? 1 : 0;
+    }
+    EXPECT_EQ(allocations(), before);
+    EXPECT_EQ(accepted, 10);
 }
 
 class AdvertSocketIpv4Test : public AdvertSocketTest {};

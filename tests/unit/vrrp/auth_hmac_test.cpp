@@ -85,6 +85,15 @@ TEST(AuthHmac, PublishedVectorIpv6) {
                           "01010000 68000000 80000000 c8c56146ebfd66ee10ec4d8186461b78"));
 }
 
+// None is published for version 2; computed independently, as the others were to check the method.
+TEST(AuthHmac, VectorOfVersion2) {
+    const InstanceConfig config = with_hmac(version2());
+    HmacSigner signer{*config.auth_hmac};
+    const Message packet = encode(config, 30, kPeer4, multicast_group(Family::Ipv4), &signer, kNow);
+    EXPECT_EQ(packet, hex("21331e01 0001b5c5 0a000105 0000000000000000"
+                          "01010000 68000000 80000000 8b2ab4a255216d63a64c3a3e8acf5fef"));
+}
+
 TEST(AuthHmac, AcceptsWhatWasSignedAlsoWithAZone) {
     const InstanceConfig config = version3_ipv6();
     const Message message = encode_from_peer(config);

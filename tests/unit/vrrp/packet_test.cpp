@@ -75,6 +75,7 @@ TEST(PacketEncode, F26ChecksumIsSetAnewForEachDestination) {
         auto buffer = std::make_unique<PacketBuffer>();
         buffer->fill(0xee);
         const auto packet = encode_into(*buffer, config, 200, peer(config));
+        EXPECT_EQ(packet[6] + packet[7], 0);
         for (const IpAddress& destination : {own(config), multicast_group(config), own(config)}) {
             set_checksum(packet, config, peer(config), destination);
             EXPECT_EQ(Message(packet.begin(), packet.end()),
