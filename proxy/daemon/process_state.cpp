@@ -50,8 +50,9 @@ std::vector<std::string> parse_command_line(std::string_view bytes) {
 }
 
 bool needs_command_line(const config::TrackedProcessSettings& settings, std::string_view name) {
-    return settings.full_command ||
-           (settings.match != Match::Name && command_matches(settings, name, {}));
+    return !settings.command.empty() &&
+           (settings.full_command ||
+            (settings.match != Match::Name && command_matches(settings, name, {})));
 }
 
 bool matches(const config::TrackedProcessSettings& settings, std::string_view name,
