@@ -18,7 +18,7 @@ def vip(family):
 
 
 def instance_text(host, version, family, priority, interval, unicast=False, password=None, nopreempt=False,
-                  addresses=None, lines=()):
+                  addresses=None, lines=(), min_ttl=None):
     """A configuration of one vrrp_instance that tandemd and keepalived both read."""
     address = address4 if family == 4 else address6
     other = "node2" if host == "node1" else "node1"
@@ -27,7 +27,8 @@ def instance_text(host, version, family, priority, interval, unicast=False, pass
     if nopreempt:
         inner.append("nopreempt")
     if unicast:
-        inner += [f"unicast_src_ip {address(host)}", "unicast_peer {", f"    {address(other)}", "}"]
+        inner += [f"unicast_src_ip {address(host)}", "unicast_peer {",
+                  f"    {address(other)}" + (f" min_ttl {min_ttl}" if min_ttl else ""), "}"]
     if password is not None:
         inner += ["authentication {", "    auth_type PASS", f"    auth_pass {password}", "}"]
     inner += ["virtual_ipaddress {", *(f"    {each}" for each in addresses or (vip(family),)), "}"]
@@ -36,17 +37,16 @@ def instance_text(host, version, family, priority, interval, unicast=False, pass
 
 
 class TandemNode:
-    """tandemd on node1."""
+    """tandemd on node1, or as its own peer on node2."""
 
-    name = "tandem"
-    host = "node1"
-
-    def __init__(self, lab, binaries, family, text):
-        self._daemon = Tandem(lab, self.host, binaries, lab.path("tandem.conf"))
+    def __init__(self, lab, binaries, family, text, host="node1"):
+        self.host = host
+        self.name = f"tandem on {host}"
+        self._daemon = Tandem(lab, host, binaries, lab.path(f"{host}.conf"))
         with open(self._daemon.configuration, "w", encoding="ascii") as handle:
             handle.write(text)
         self.family = family
-        self.macs = {frames.hardware_address(lab.hosts[self.host])}
+        self.macs = {frames.hardware_address(lab.hosts[host])}
 
     def start(self):
         self._daemon.start()

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as tree
 
 from scenarios import CHAINS, COMBINATIONS, HIGH, LOW, SCENARIOS, SLACK
 
-NAMES = {"keepalived": "keepalived", "frr": "FRR vrrpd"}
+NAMES = {"keepalived": "keepalived", "frr": "FRR vrrpd", "tandem": "tandemd, `v3_checksum_as_v2`"}
 
 EXPLANATION = {
     "tandem wins": "tandemd arrives with the higher priority and takes the address",
@@ -15,7 +15,7 @@ EXPLANATION = {
     "peer stops": "SIGTERM to the active peer: tandemd answers after its skew time",
     "peer returns": "the peer comes back and preempts",
     "peer killed": "SIGKILL to the active peer: tandemd answers after its active down interval; the peer, started again, gets"
-                   " the address back. Until then the dead peer's kernel answers too: neither peer has a lease",
+                   " the address back. Until then the kernel of a killed keepalived or FRR answers too: they have no lease",
     "tandem nopreempt": "tandemd arrives with the higher priority and `nopreempt`: it stays backup until the peer leaves",
     "peer nopreempt": "the same, with the peer as the one that must not preempt",
 }
@@ -63,8 +63,8 @@ def document(versions, outcomes, observations):
         "Who answers is asked from a third host, by ARP request or neighbour solicitation every 10 ms, and compared with the addresses",
         "on both hosts, with the MAC address in the cache of a fourth host that only hears announcements, and with priority 0 on the",
         f"link. Priorities {HIGH} and {LOW}; interval 100 ms in version 3, 1 s in version 2; every bound is the protocol's own plus",
-        f"{SLACK * 1000:.0f} ms. Version 3 over IPv4 uses the checksum with pseudo-header, the only form that these two releases know; tandemd",
-        "accepts both forms and sends the other one with `v3_checksum_as_v2`.", "",
+        f"{SLACK * 1000:.0f} ms. Version 3 over IPv4 uses the checksum with pseudo-header, the only form that these two releases know. tandemd",
+        "accepts both forms and sends the other one, that of RFC 9568, with `v3_checksum_as_v2`: the last line, with a second tandemd.", "",
         f"## Scenarios: {passed} of {len(outcomes)} pass", "",
         *matrix(outcomes), "",
         *(f"- **{name}**: {EXPLANATION[name]}." for chain in CHAINS for name, _ in chain.steps), "",
@@ -72,12 +72,12 @@ def document(versions, outcomes, observations):
         "Each line is a pair of configurations that do not match. \"Nothing\" is what was found, not what is wished for.", "",
         *mismatch_table(observations), "",
         "## Needed beside a peer", "",
-        "- keepalived 2.2.7 sends unicast IPv6 with hop limit 64; tandemd asks for 255 from peers on the link. Give keepalived `unicast_ttl",
-        "  255`, or tandemd a `min_ttl` for that peer.",
+        "- keepalived 2.2.7 sends unicast IPv6 with hop limit 64 unless it has `unicast_ttl 255`: only then may `min_ttl 255` stand behind",
+        "  that peer in tandemd's file.",
         "- keepalived 2.2.7 discards advertisements whose addresses differ from its own: same addresses in the same blocks on both hosts.",
         "- FRR: a macvlan in bridge mode with the virtual MAC address per family, `addrgenmode random` for IPv6, `arp_ignore=1` on the",
         "  interface below it. It has no unicast and no authentication.",
-        "- Neither peer takes its address away when it is killed: both hosts answer until it is started again.", "",
+        "- keepalived and FRR leave the address on the host when they are killed: both hosts answer until they are started again.", "",
     ]
     return "\n".join(lines)
 

@@ -16,7 +16,7 @@ PASSWORD = "s3cretPW"
 
 @dataclass(frozen=True, order=True)
 class Combination:
-    peer: str  # keepalived, frr
+    peer: str  # frr, keepalived, tandem: the latter with the form of checksum that neither of the others knows
     version: int
     family: int
     transport: str = "multicast"
@@ -55,6 +55,7 @@ COMBINATIONS = (
     Combination("keepalived", 3, 4, "unicast"),
     Combination("keepalived", 3, 6),
     Combination("keepalived", 3, 6, "unicast"),
+    Combination("tandem", 3, 4),
 )
 
 
@@ -75,6 +76,9 @@ class Cell:
         self.tandem = TandemNode(lab, binaries, combination.family, self._text("node1", **tandem_options))
         if combination.peer == "frr":
             self.peer = FrrNode(lab, combination.version, combination.family, interval=combination.interval, **peer_options)
+        elif combination.peer == "tandem":
+            self.peer = TandemNode(lab, binaries, combination.family,
+                                   self._text("node2", lines=("v3_checksum_as_v2",), **peer_options), "node2")
         else:
             self.peer = KeepalivedNode(lab, combination.family, self._text("node2", **peer_options))
         self.priority = {self.tandem: tandem_options["priority"], self.peer: peer_options["priority"]}
@@ -82,9 +86,6 @@ class Cell:
 
     def _text(self, host, **options):
         combination = self.combination
-        if host == "node2" and combination.transport == "unicast" and combination.family == 6:
-            # keepalived 2.2.7 sends hop limit 64 there, which does not prove that it is on the link.
-            options["lines"] = ("unicast_ttl 255",)
         return instance_text(host, combination.version, combination.family, interval=combination.interval,
                              unicast=combination.transport == "unicast",
                              password=PASSWORD if combination.authentication else None, **options)
@@ -135,7 +136,9 @@ class Cell:
 
     def close(self):
         self.view.close()
-        self.tandem.end()
+        for node in (self.tandem, self.peer):
+            if isinstance(node, TandemNode):
+                node.end()
 
 
 def preempts(cell, node):
