@@ -50,7 +50,7 @@ class Attacker:
         self._repeating.append(stop)
         return stop
 
-    def hear(self, source, timeout=5.0, priority=None):
+    def hear(self, source, timeout=5.0):
         """The next multicast advertisement of a node, as the whole frame."""
         while self._socket.receive() is not None:
             pass
@@ -61,7 +61,7 @@ class Attacker:
                 time.sleep(0.001)
                 continue
             packet = parse_frame(0.0, frame)
-            if packet.vrrp_priority is not None and packet.source == source and priority in (None, packet.vrrp_priority):
+            if packet.vrrp_priority is not None and packet.source == source:
                 return frame
         raise AssertionError(f"no advertisement from {source} in {timeout} s")
 

@@ -54,6 +54,7 @@ def ip_packet(source, destination, protocol, payload, time_to_live=255):
     if ":" in source:
         header = struct.pack("!IHBB", 0x6C000000, len(payload), protocol, time_to_live)
         return header + packed(source) + packed(destination) + payload
+
     def header(checksum):
         return struct.pack("!BBHHHBBH", 0x45, 0xC0, 20 + len(payload), 1, 0, time_to_live, protocol, checksum) + \
             packed(source) + packed(destination)
@@ -100,7 +101,8 @@ def arp_frame(operation, sender_mac, sender, target, target_mac="00:00:00:00:00:
 def solicitation_frame(source_mac, source, target):
     """Neighbour solicitation to the target's solicited-node group."""
     group = str(ipaddress.ip_address(packed("ff02::1:ff00:0")[:13] + packed(target)[13:]))
-    message = struct.pack("!BBHI", NEIGHBOUR_SOLICITATION, 0, 0, 0) + packed(target) + b"\x01\x01" + mac_bytes(source_mac)
+    message = struct.pack("!BBHI", NEIGHBOUR_SOLICITATION, 0, 0, 0) + packed(target) + b"\x01\x01" + \
+        mac_bytes(source_mac)
     checksum = internet_checksum(pseudo_header(source, group, len(message), PROTOCOL_ICMP6) + message)
     message = message[:2] + struct.pack("!H", checksum) + message[4:]
     return ethernet(multicast_mac(group), source_mac, ETHERNET_IPV6,

@@ -77,8 +77,9 @@ class Frr:
 
         # Real-time, as the others are: a late advertisement of a busy machine is not what tests are about.
         return Process(self.namespace, [
-            "chrt", "--rr", "20", os.path.join(PROGRAMS, program), "-u", USER, "-g", GROUP, "-f", path(f"{program}.conf"),
-            "-i", path(f"{program}.pid"), "-z", path("zserv"), "--vty_socket", self.directory, "-A", "127.0.0.1", "-P", "0",
+            "chrt", "--rr", "20", os.path.join(PROGRAMS, program), "-u", USER, "-g", GROUP,
+            "-f", path(f"{program}.conf"), "-i", path(f"{program}.pid"), "-z", path("zserv"),
+            "--vty_socket", self.directory, "-A", "127.0.0.1", "-P", "0",
         ], self.lab.path(f"{program}-{self.host}.log"))
 
     def start(self):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from . import frames
 from .capture import parse_frame
 from .topology import address4, address6
-from .waiting import wait_for
+from .waiting import Timeout, wait_for
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,10 @@ class LinkView:
             seen = self.answering(window)
             return bool(seen) and seen <= macs
 
-        wait_for(f"only {sorted(macs)} to answer for {self._address}; answering: {sorted(self.answering())}", only, timeout)
+        try:
+            wait_for(f"only {sorted(macs)} to answer for {self._address}", only, timeout)
+        except Timeout as error:
+            raise Timeout(f"{error}; answering: {sorted(self.answering(window))}") from None
 
     def wait_silence(self, timeout, window=0.2):
         wait_for(f"nobody to answer for {self._address}", lambda: not self.answering(window), timeout)

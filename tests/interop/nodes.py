@@ -141,4 +141,5 @@ class FrrNode:
 
 
 def wait_holding(holder, other, timeout):
-    wait_for(f"the address on {holder.name} and not on {other.name}", lambda: holder.holds() and not other.holds(), timeout)
+    wait_for(f"the address on {holder.name} and not on {other.name}",
+             lambda: holder.holds() and not other.holds(), timeout)

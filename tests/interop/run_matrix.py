@@ -1,6 +1,6 @@
 """Runs the interoperation matrix: every cell is a process of its own, several at a time, each with a bound.
 
-    /usr/bin/python3 tests/interop/run_matrix.py --binaries build/release/bin [--subset] [--only TEXT] [--write vrrp/INTEROP.md]
+    /usr/bin/python3 tests/interop/run_matrix.py --binaries build/release/bin [--subset] [--only TEXT] [--write FILE]
 """
 
 import argparse
@@ -25,9 +25,11 @@ UNIT_SECONDS = 120
 SUBSET = (
     "frr-v2-ipv4-multicast/tandem-higher", "frr-v3-ipv4-multicast/*", "frr-v3-ipv6-multicast/*",
     "keepalived-v2-ipv4-multicast-PASS/peer-higher", "keepalived-v2-ipv4-unicast/tandem-higher",
-    "keepalived-v3-ipv4-multicast/*", "keepalived-v3-ipv4-unicast/tandem-higher", "keepalived-v3-ipv4-unicast/peer-higher",
-    "keepalived-v3-ipv6-multicast/*", "keepalived-v3-ipv6-unicast/tandem-higher", "keepalived-v3-ipv6-unicast/peer-higher",
-    "mismatch/checksum", "mismatch/version: tandem 3", "mismatch/password: different", "mismatch/addresses",
+    "keepalived-v3-ipv4-multicast/*", "keepalived-v3-ipv4-unicast/tandem-higher",
+    "keepalived-v3-ipv4-unicast/peer-higher", "keepalived-v3-ipv6-multicast/*",
+    "keepalived-v3-ipv6-unicast/tandem-higher", "keepalived-v3-ipv6-unicast/peer-higher",
+    "tandem-v3-ipv4-multicast/peer-higher", "mismatch/checksum", "mismatch/version: tandem 3",
+    "mismatch/password: different", "mismatch/addresses",
     "mismatch/interval in version 3",
 )
 
@@ -41,8 +43,8 @@ def all_units():
 
 
 def in_subset(name):
-    return any(name.startswith(each.removesuffix("*")) if each.endswith("*") or each.startswith("mismatch/") else name == each
-               for each in SUBSET)
+    return any(name.startswith(each.removesuffix("*")) if each.endswith("*") or each.startswith("mismatch/")
+               else name == each for each in SUBSET)
 
 
 def run_unit(name, binaries):
@@ -65,7 +67,8 @@ def spawn(name, binaries):
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         out, err = child.communicate(timeout=UNIT_SECONDS)
-        result = json.loads(out.splitlines()[-1]) if child.returncode == 0 else {"error": err.strip()[-3000:] or "no result"}
+        result = json.loads(out.splitlines()[-1]) if child.returncode == 0 else \
+            {"error": err.strip()[-3000:] or "no result"}
     except subprocess.TimeoutExpired:
         child.terminate()
         child.communicate(timeout=30)
@@ -78,7 +81,8 @@ def spawn(name, binaries):
 
 def package_versions():
     def version(package):
-        shown = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True, check=False)
+        shown = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True,
+                               check=False)
         return shown.stdout.strip() or "unknown"
 
     return [("keepalived", version("keepalived")), ("FRR", version("frr"))]
@@ -109,7 +113,8 @@ class Run:
         self.observations.append((unit, seen))
         failure = None if seen.expected else f"{seen}"
         self.cases.append(("mismatch", f"{unit.title} ({unit.peer})", seconds, failure))
-        print(f"{'ok  ' if seen.expected else 'FAIL'} {name}: {seen.answering}  {'' if seen.expected else seen}", flush=True)
+        print(f"{'ok  ' if seen.expected else 'FAIL'} {name}: {seen.answering}  {'' if seen.expected else seen}",
+              flush=True)
 
     @property
     def failed(self):

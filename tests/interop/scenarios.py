@@ -75,7 +75,8 @@ class Cell:
         self._lab = lab
         self.tandem = TandemNode(lab, binaries, combination.family, self._text("node1", **tandem_options))
         if combination.peer == "frr":
-            self.peer = FrrNode(lab, combination.version, combination.family, interval=combination.interval, **peer_options)
+            self.peer = FrrNode(lab, combination.version, combination.family, interval=combination.interval,
+                                **peer_options)
         elif combination.peer == "tandem":
             self.peer = TandemNode(lab, binaries, combination.family,
                                    self._text("node2", lines=("v3_checksum_as_v2",), **peer_options), "node2")
@@ -109,7 +110,8 @@ class Cell:
         """A neighbour that talked to the node: its cache must follow an announcement."""
         mac = sorted(self.view.answering())[0]
         assert mac in node.macs, f"{mac} answers, not {node.name}"
-        self._lab.up1.ip("neighbour", "replace", vip(self.combination.family), "lladdr", mac, "nud", "stale", "dev", "eth0")
+        self._lab.up1.ip("neighbour", "replace", vip(self.combination.family), "lladdr", mac, "nud", "stale",
+                         "dev", "eth0")
 
     def wait_announced(self, node):
         def followed():

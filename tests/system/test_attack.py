@@ -75,7 +75,7 @@ def discarded(node, kind):
 
 def transitions(pair):
     return [node.instance()["counters"]["became_active"] for node in pair.nodes] + \
-        [sum(1 for line in node.log().splitlines() if re.search("Entering (BACKUP|FAULT) STATE", line)) for node in pair.nodes]
+        [len(re.findall("Entering (?:BACKUP|FAULT) STATE", node.log())) for node in pair.nodes]
 
 
 class Calm:
@@ -205,7 +205,7 @@ def cpu_seconds(pids):
 
 
 def test_flood(pair, attacker, lab):
-    """10 000 packets per second of junk: advertisements stay on time, everything is counted, the processor is not eaten."""
+    """10 000 packets per second of junk: advertisements stay on time, all is counted, the processor is not eaten."""
     start(pair)
     good = attacker.frame(250)
     bad_checksum = good[:-6] + bytes([good[-6] ^ 0xFF]) + good[-5:]
@@ -369,8 +369,8 @@ def last_frame(pcap):
 
 
 def test_vrrp0wn_against_hmac(signed_pair, attacker):
-    """What VRRP0wn does: copies VRID, interval and addresses from the air, sends priority 250 with a virtual MAC address
-    and without authentication, and announces the address as its own."""
+    """What VRRP0wn does: copies VRID, interval and addresses from the air, sends priority 250 with a virtual MAC
+    address and without authentication."""
     with Calm(signed_pair) as calm:
         heard = attacker.hear(NODE1)[34:]
         addresses = [".".join(map(str, heard[8 + 4 * i:12 + 4 * i])) for i in range(heard[3])]
