@@ -239,7 +239,6 @@ void Election::Impl::run_group(Group& group) {
             views[i] = {.state = elector.state(),
                         .releasing = elector.releasing(),
                         .wants_active = elector.wants_active(),
-                        .claim_ordered = elector.claim_ordered(),
                         .faulty = own_fault};
         }
         const auto orders = plan_sync_group(views, group.faulty);
