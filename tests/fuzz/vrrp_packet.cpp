@@ -4,9 +4,9 @@
 //
 // Input: byte 0 chooses version, family, password, checksum form, unicast, one or no address;
 // byte 1 TTL; byte 2 auth_hmac, its mode, and whether the message is signed; byte 3 the bit that an
-// attacker flips; the rest is the message, or for IPv4 with bit 6 of byte 0 the whole packet. With
-// bit 7 of byte 0 an IPv4 message gets a right checksum, which a fuzzer would hardly find, to reach
-// the checks behind it.
+// attacker flips, counted from either end; the rest is the message, or for IPv4 with bit 6 of byte
+// 0 the whole packet. With bit 7 of byte 0 an IPv4 message gets a right checksum, which a fuzzer
+// would hardly find, to reach the checks behind it.
 #include "vrrp/explain.hpp"
 #include "vrrp/packet.hpp"
 
@@ -150,11 +150,10 @@ bool sign(std::vector<std::uint8_t>& message, const InstanceConfig& config,
 }
 
 /// The signed packet with one bit changed and the checksum made right is not accepted.
-void check_forgery(std::vector<std::uint8_t> packet, std::uint8_t where, Datagram datagram,
+void check_forgery(std::vector<std::uint8_t> packet, std::size_t bit, Datagram datagram,
                    const InstanceConfig& config, const IpAddress& own) {
-    const std::size_t bit = where % (packet.size() * 8);
     if (bit / 8 == 6 || bit / 8 == 7) {
-        return;
+        return;  // the checksum
     }
     packet[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
     if (message_size(config, packet[3]) <= packet.size()) {
@@ -212,7 +211,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto* decoded = std::get_if<DecodedAdvertisement>(&result)) {
         check_round_trip(*decoded, datagram, config, own);
         if (was_signed) {
-            check_forgery(packet, data[3], datagram, config, own);
+            const std::size_t bits = packet.size() * 8;
+            check_forgery(packet, data[3] % bits, datagram, config, own);
+            check_forgery(packet, bits - 1 - data[3] % bits, datagram, config, own);
         }
     } else {
         require(!explain(std::get<Discard>(result), datagram, config, kNow).empty());

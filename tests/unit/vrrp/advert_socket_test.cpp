@@ -223,7 +223,8 @@ TEST_P(AdvertSocketTest, F01F02F04F07FrameOnTheWire) {
         EXPECT_TRUE(std::ranges::equal(datagram->packet, packet));
     } else {
         EXPECT_EQ(to, (Bytes{0x33, 0x33, 0x00, 0x00, 0x00, 0x12}));
-        EXPECT_EQ((ip[0] << 4U | ip[1] >> 4U) & 0xffU, 0xc0U);
+        const unsigned first_two = ip[0] * 256U + ip[1];
+        EXPECT_EQ(first_two >> 4U & 0xffU, 0xc0U);  // traffic class
         EXPECT_EQ(ip[6], 112);
         EXPECT_EQ(ip[7], 255);
         EXPECT_TRUE(std::ranges::equal(ip.subspan(8, 16), a_.ipv6.to_v6().to_bytes()));
