@@ -434,7 +434,7 @@ std::span<std::uint8_t> encode_into(PacketBuffer& buffer, const InstanceConfig& 
         return message;
     }
     const Trailer trailer = signer->sign({.message = message, .source = source}, now);
-    std::ranges::copy(trailer, message.end());
+    std::ranges::copy(trailer, buffer.begin() + message.size());
     return {buffer.data(), message.size() + trailer.size()};
 }
 
