@@ -317,8 +317,15 @@ TimePoint Elector::begin_event(TimePoint now, Actions& actions) {
     return now;
 }
 
+/// A stall that the event revealed may have ordered a release, which stays the last action.
+void Elector::report(const Action& action, Actions& actions) {
+    const bool releases =
+        !actions.empty() && std::holds_alternative<ReleaseAddresses>(actions.back());
+    actions.insert(releases ? actions.end() - 1 : actions.end(), action);
+}
+
 void Elector::change_state(State to, Reason reason, Actions& actions) {
-    actions.emplace_back(StateChanged{state_, to, reason});
+    report(StateChanged{state_, to, reason}, actions);
     state_ = to;
 }
 

@@ -223,6 +223,7 @@ class Elector {
     enum class Addresses : std::uint8_t { Off, Acquiring, On, Releasing };
 
     TimePoint begin_event(TimePoint now, Actions& actions);
+    static void report(const Action& action, Actions& actions);
     void change_state(State to, Reason reason, Actions& actions);
     void take_part(Reason reason, TimePoint now, Actions& actions);
     void enter_backup(Reason reason, TimePoint now, Actions& actions);

@@ -48,7 +48,7 @@ void Elector::learn_interval(const ReceivedAdvertisement& advert, Actions& actio
     const bool news = interval_heard_ != advert.interval;
     interval_heard_ = advert.interval;
     if (news && advert.interval != own_interval_) {
-        actions.emplace_back(IntervalDiffers{advert.interval, active_interval_});
+        report(IntervalDiffers{advert.interval, active_interval_}, actions);
     }
 }
 

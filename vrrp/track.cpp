@@ -7,7 +7,7 @@
 namespace tandem::vrrp {
 namespace {
 
-/// A file that asks for this much or more is a fault (keepalived).
+/// A file that takes this much or more is a fault (keepalived).
 constexpr std::int64_t kFileFault = -254;
 constexpr std::int64_t kMostWeight = 253;
 
@@ -16,8 +16,18 @@ std::string sentence(const TrackedObject& object, const TrackStatus& status) {
     if (!status.up) {
         return text + " has no result yet";
     }
-    text += object.reverse ? " is well, and its track_ line says reverse" : " failed";
-    return status.detail.empty() ? text : text + ": " + status.detail;
+    if (object.kind == TrackKind::File) {
+        text += " contains " + std::to_string(status.value);
+        if (object.weight != 0) {
+            text += ", with weight " + std::to_string(object.weight);
+        }
+        return object.reverse ? text + ", and its track_file line says reverse" : text;
+    }
+    if (object.reverse) {
+        return text + " is well, and its track_" + std::string{to_string(object.kind)} +
+               " line says reverse";
+    }
+    return status.detail.empty() ? text + " failed" : text + " failed: " + status.detail;
 }
 
 /// What one file adds.

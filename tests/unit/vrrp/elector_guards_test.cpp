@@ -1,5 +1,6 @@
 // Rules that hold in every sequence of events, checked on all short ones, and the corner cases that
 // no trace shows.
+#include "tests/support/watched_elector.hpp"
 #include "tests/unit/vrrp/elector_fixture.hpp"
 
 #include <array>
@@ -10,6 +11,7 @@
 namespace tandem::vrrp {
 namespace {
 
+using tandem::test::WatchedElector;
 using test::kStart;
 using test::make_active;
 using test::make_advert;
@@ -19,107 +21,36 @@ using test::outcome;
 using test::Subject;
 using namespace std::chrono_literals;
 
-/// The shell's view: what was ordered and what the elector was told of it.
-struct Watched {
-    Elector elector;
-    TimePoint now = test::kStart;
-    State state = State::Initialize;
-    bool acquiring = false;
-    bool releasing = false;
-    bool address_on = false;
-
-    /// Empty: every rule was kept.
-    std::string apply(const Actions& actions) {
-        for (std::size_t i = 0; i < actions.size(); ++i) {
-            const std::string broken = apply(actions[i], i + 1 == actions.size());
-            if (!broken.empty()) {
-                return broken;
-            }
-        }
-        if (state != elector.state()) {
-            return "a state change was not reported";
-        }
-        if ((state == State::Initialize || state == State::Fault) && elector.next_deadline()) {
-            return "a timer runs outside of the election";
-        }
-        if (elector.wants_active() && (state != State::Backup || releasing)) {
-            return "wants to be active where it cannot";
-        }
-        // A claim that is due, in a group or not, or a shutdown, waits for the release.
-        if ((state == State::Active || state == State::Backup) && !elector.next_deadline() &&
-            !elector.wants_active() && !releasing) {
-            return "nothing will ever happen again";
-        }
-        if ((address_on || acquiring) && state != State::Active && !releasing) {
-            return "an address stays on a node that is not active";
-        }
-        if (state == State::Initialize && releasing) {
-            return "stopped while a release is in flight";
-        }
-        return "";
-    }
-
-    std::string apply(const Action& action, bool last) {
-        if (const auto* advert = std::get_if<SendAdvertisement>(&action)) {
-            if (advert->priority == 0) {
-                return address_on ? "priority 0 with the address on" : "";
-            }
-            // Said before the change that it announces, and once more before giving way.
-            const bool active = state == State::Active || elector.state() == State::Active;
-            return active ? "" : "claim of a node that is not active";
-        }
-        if (const auto* change = std::get_if<StateChanged>(&action)) {
-            const bool consistent = change->from == state && change->to != state;
-            state = change->to;
-            return consistent ? "" : "state change does not start where the last one ended";
-        }
-        if (std::holds_alternative<LowerClaimHeard>(action)) {
-            return state == State::Active ? "" : "a lower claim is news for an active node only";
-        }
-        if (std::holds_alternative<IntervalDiffers>(action)) {
-            return "";
-        }
-        if (std::holds_alternative<AnnounceAddresses>(action)) {
-            return address_on && !releasing ? "" : "announcement without the address";
-        }
-        if (!last) {
-            return "an action with a result is not the last";
-        }
-        if (std::holds_alternative<AcquireAddresses>(action)) {
-            const bool legal = !releasing && !acquiring;
-            acquiring = true;
-            return legal ? "" : "acquisition while another operation is in flight";
-        }
-        const bool legal = !releasing;
-        releasing = true;
-        return legal ? "" : "release ordered twice";
-    }
-};
-
-using Step = std::function<Actions(Watched&)>;
+using Step = std::function<Actions(WatchedElector&)>;
 
 Step hear(std::uint8_t priority) {
-    return
-        [priority](Watched& w) { return w.elector.on_advertisement(make_advert(priority), w.now); };
+    return [priority](WatchedElector& w) {
+        return w.elector.on_advertisement(make_advert(priority), w.now);
+    };
 }
 
 /// Every event; results of address operations only when one is in flight, as a shell would.
 std::vector<Step> all_steps() {
     return {
-        [](Watched& w) { return w.elector.on_startup(w.now); },
-        [](Watched& w) { return w.elector.on_shutdown(w.now); },
+        [](WatchedElector& w) { return w.elector.on_startup(w.now); },
+        [](WatchedElector& w) { return w.elector.on_shutdown(w.now); },
         hear(0),
         hear(50),
         hear(200),
-        [](Watched& w) {
+        [](WatchedElector& w) {
             w.now = std::max(w.now, w.elector.next_deadline().value_or(w.now));
             return w.elector.on_deadline(w.now);
         },
-        [](Watched& w) {
+        [](WatchedElector& w) {
             w.now += 20s;
             return w.elector.on_deadline(w.now);
         },
-        [](Watched& w) {
+        [](WatchedElector& w) {
+            // Does not run for a while; the next event is the first to see it.
+            w.now += 20s;
+            return Actions{};
+        },
+        [](WatchedElector& w) {
             if (!w.acquiring) {
                 return Actions{};
             }
@@ -127,14 +58,14 @@ std::vector<Step> all_steps() {
             w.address_on = true;
             return w.elector.on_addresses_acquired(true, w.now);
         },
-        [](Watched& w) {
+        [](WatchedElector& w) {
             if (!w.acquiring) {
                 return Actions{};
             }
             w.acquiring = false;
             return w.elector.on_addresses_acquired(false, w.now);
         },
-        [](Watched& w) {
+        [](WatchedElector& w) {
             if (!w.releasing || w.acquiring) {
                 return Actions{};
             }
@@ -142,27 +73,28 @@ std::vector<Step> all_steps() {
             w.address_on = false;
             return w.elector.on_addresses_released(w.now);
         },
-        [](Watched& w) { return w.elector.on_fault(true, w.now); },
-        [](Watched& w) { return w.elector.on_fault(false, w.now); },
-        [](Watched& w) { return w.elector.on_failover(std::nullopt, w.now); },
-        [](Watched& w) { return w.elector.on_take_back(w.now); },
-        [](Watched& w) { return w.elector.on_priority(90, w.now); },
-        [](Watched& w) { return w.elector.on_priority(210, w.now); },
-        [](Watched& w) { return w.elector.on_group_claim(w.now); },
-        [](Watched& w) { return w.elector.on_group_release(w.now); },
+        [](WatchedElector& w) { return w.elector.on_fault(true, w.now); },
+        [](WatchedElector& w) { return w.elector.on_fault(false, w.now); },
+        [](WatchedElector& w) { return w.elector.on_failover(std::nullopt, w.now); },
+        [](WatchedElector& w) { return w.elector.on_take_back(w.now); },
+        [](WatchedElector& w) { return w.elector.on_priority(90, w.now); },
+        [](WatchedElector& w) { return w.elector.on_priority(210, w.now); },
+        [](WatchedElector& w) { return w.elector.on_group_claim(w.now); },
+        [](WatchedElector& w) { return w.elector.on_group_release(w.now); },
     };
 }
 
-std::string explore(const Watched& from, const std::vector<Step>& steps, unsigned depth) {
+/// @return the steps to the first broken rule; empty: every rule was kept.
+std::string explore(const WatchedElector& from, const std::vector<Step>& steps, unsigned depth) {
     for (std::size_t i = 0; i < steps.size(); ++i) {
-        Watched next = from;
+        WatchedElector next = from;
         next.now += 1ms;
         std::string broken = next.apply(steps[i](next));
         if (broken.empty() && depth > 1) {
             broken = explore(next, steps, depth - 1);
         }
         if (!broken.empty()) {
-            return "step " + std::to_string(i) + ", " + broken;
+            return std::string("step ").append(std::to_string(i)).append(", ").append(broken);
         }
     }
     return "";
@@ -195,9 +127,9 @@ class ElectorExhaustive : public testing::TestWithParam<InstanceConfig> {};
 // as soon as the node is not active any more.
 TEST_P(ElectorExhaustive, C03_AllShortSequencesKeepTheRules) {
     const InstanceConfig& config = GetParam();
-    EXPECT_EQ(explore(Watched{Elector(config)}, all_steps(), 4), "");
+    EXPECT_EQ(explore(WatchedElector(config), all_steps(), 4), "");
     // Once more from an active node, where more can happen.
-    Watched active{Elector(config)};
+    WatchedElector active(config);
     ASSERT_EQ(active.apply(active.elector.on_startup(active.now)), "");
     if (active.state == State::Backup && !active.elector.wants_active()) {
         active.now = *active.elector.next_deadline();
