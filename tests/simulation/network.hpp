@@ -1,8 +1,10 @@
-// A wire between two nodes that loses, duplicates, delays, reorders and cuts, per direction.
+// A wire between two nodes that loses, duplicates, delays, reorders and cuts, per direction; that
+// refuses to send; and on which a third party forges.
 #pragma once
 
 #include "tests/simulation/random.hpp"
 #include "tests/simulation/scheduler.hpp"
+#include "vrrp/timing.hpp"
 
 #include <array>
 #include <cstddef>
@@ -17,10 +19,14 @@ struct NetworkFaults {
     Duration reorder{};
     /// cut[n]: nothing sent by node n arrives.
     std::array<bool, 2> cut{};
+    /// send_error[n]: node n is told that it cannot send.
+    std::array<bool, 2> send_error{};
+    /// A stranger's advertisements, of any priority and interval. Zero: none; otherwise how often.
+    Duration forge_every{};
 
     [[nodiscard]] bool any() const {
         return loss_percent > 0 || duplicate_percent > 0 || reorder > Duration{} || cut[0] ||
-               cut[1];
+               cut[1] || send_error[0] || send_error[1] || forge_every > Duration{};
     }
 };
 
@@ -28,9 +34,16 @@ class Network {
   public:
     using Deliver = std::function<void(std::size_t to, const vrrp::ReceivedAdvertisement&)>;
 
-    Network(Scheduler& scheduler, Random& random, Duration max_delay, Deliver deliver);
+    struct Settings {
+        Duration max_delay{};
+        vrrp::Version version = vrrp::Version::V3;
+        /// Version 2 accepts no other.
+        Duration interval{};
+    };
+    Network(Scheduler& scheduler, Random& random, const Settings& settings, Deliver deliver);
 
-    void send(std::size_t from, const vrrp::ReceivedAdvertisement& advert);
+    /// @return false: the sender is told that it failed.
+    bool send(std::size_t from, const vrrp::ReceivedAdvertisement& advert);
     void set_faults(const NetworkFaults& faults);
     [[nodiscard]] const NetworkFaults& faults() const { return faults_; }
 
@@ -40,12 +53,14 @@ class Network {
 
   private:
     void transmit(std::size_t from, const vrrp::ReceivedAdvertisement& advert);
+    void forge(std::uint64_t generation);
 
     Scheduler& scheduler_;
     Random& random_;
-    Duration max_delay_;
+    Settings settings_;
     Deliver deliver_;
     NetworkFaults faults_;
+    std::uint64_t generation_ = 0;
     TimePoint clean_since_{};
     std::array<TimePoint, 2> last_arrival_{};
 };
