@@ -30,7 +30,8 @@ from lab.waiting import wait_for  # noqa: E402
 NODES = ("node1", "node2")
 ROUTER_ID, RELAY_ROUTER_ID = 51, 52
 RELAY_ADDRESS = f"{topology.NETWORK4}.101"
-REALTIME = "global_defs {\n    vrrp_rt_priority 50\n    vrrp_no_swap\n}"
+# The last line: keepalived's own limit is 10 ms of work without a wait, and the kernel ends it beyond that.
+REALTIME = "global_defs {\n    vrrp_rt_priority 50\n    vrrp_no_swap\n    vrrp_rlimit_rttime 1000000\n}"
 
 
 @contextlib.contextmanager
@@ -101,7 +102,7 @@ def evaluate(adverts, interval, begin, end, busy):
     times = sorted(p.time for p in inside if p.vrrp_priority == PRIORITY["node1"])
     jitter = sorted(abs(later - earlier - interval) for earlier, later in zip(times, times[1:]))
     if len(jitter) < 10:
-        raise AssertionError(f"only {len(times)} advertisements in {end - begin:.0f} s")
+        raise AssertionError(f"only {len(times)} of {len(inside)} advertisements in {end - begin:.0f} s are of node1")
     limit = 0.002 if interval <= 0.02 else interval / 10
     return {"adverts": len(times), "p50": quantile(jitter, 0.5), "p99": quantile(jitter, 0.99),
             "p99.9": quantile(jitter, 0.999), "max": jitter[-1], "takeovers": takeovers(inside), "busy": busy,
