@@ -1,6 +1,7 @@
 """Measures how evenly the active node advertises, and whether its peer ever takes over for no reason.
 
-    measure_jitter.py [--binaries build/release/bin] [--intervals 0.1 0.01] [--seconds 20] [--cases NAME...] [--json FILE]
+    measure_jitter.py [--binaries build/release/bin] [--intervals 0.1 0.01] [--seconds 20] [--cases NAME...]
+                      [--json FILE]
 
 For the record: tests/run --only jitter on a quiet machine; no false takeover in ten minutes at 10 ms:
     measure_jitter.py --intervals 0.01 --seconds 600 --cases "tandem, load, blocked log"
@@ -119,7 +120,8 @@ def measure(lab, options, case, interval):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
                 os.unlink(path + ".err")
-            captures.append(stack.enter_context(Capture.sent_by(lab, host, path, f"ip proto 112 and ip[21] == {ROUTER_ID}")))
+            only_this = f"ip proto 112 and ip[21] == {ROUTER_ID}"
+            captures.append(stack.enter_context(Capture.sent_by(lab, host, path, only_this)))
         load = None
         if loaded:
             load = stack.enter_context(Load(lab.client, *target, lab.path("load.log"), options.seconds + 30))
