@@ -209,7 +209,8 @@ def test_without_permission_for_real_time_priority(pair):
 
 
 def advert(moment, source, priority):
-    return Packet(moment, "", ETHERNET_IPV4, source, "224.0.0.18", PROTOCOL_VRRP, bytes([0x31, 51, priority, 1, 0, 1, 0, 0]))
+    message = bytes([0x31, 51, priority, 1, 0, 1, 0, 0])
+    return Packet(moment, "", ETHERNET_IPV4, source, "224.0.0.18", PROTOCOL_VRRP, message)
 
 
 def test_measured_jitter_and_takeovers():
