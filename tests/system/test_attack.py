@@ -515,6 +515,16 @@ def test_forged_peer_from_off_the_link_against_unicast(unicast_pair, attacker):
         calm.last(3 * ADVERT_INT)
 
 
+def test_list_of_peers_is_no_defence(unicast_pair, attacker):
+    """In the peer's name and from the link: only a signature tells."""
+    node1 = unicast_pair.node1
+    to = {"destination": NODE1, "destination_mac": frames.hardware_address(unicast_pair.lab.node1)}
+    stop = attacker.repeat(attacker.frame(250, source=NODE2, **to), ADVERT_INT)
+    node1.wait_state("backup")
+    stop()
+    unicast_pair.wait_roles(*unicast_pair.nodes)
+
+
 def test_status_shows_alarms_to_people(signed_pair, attacker):
     attacker.advertise(250)
     wait_alarm(signed_pair.node1, "hmac-missing")
