@@ -1,5 +1,7 @@
 """Frames made by hand: VRRP advertisements, ARP requests and neighbour solicitations with every field free."""
 
+import hashlib
+import hmac
 import ipaddress
 import socket
 import struct
@@ -81,14 +83,25 @@ def advertisement(priority, addresses, source, destination, virtual_router_id=51
 
 
 def advertisement_frame(source_mac, source, priority, addresses, destination=None, destination_mac=None,
-                        time_to_live=255, **fields):
-    """A whole frame; without `destination` to the multicast group. `fields` as in `advertisement`."""
+                        time_to_live=255, sign=None, **fields):
+    """A whole frame; without `destination` to the multicast group. `sign` makes a trailer for source and message;
+    `fields` as in `advertisement`."""
     family = 6 if ":" in source else 4
     destination = destination or VRRP_GROUP[family]
     message = advertisement(priority, addresses, source, destination, **fields)
+    if sign is not None:
+        message += sign(source, message)
     return ethernet(destination_mac or multicast_mac(destination), source_mac,
                     ETHERNET_IPV6 if family == 6 else ETHERNET_IPV4,
                     ip_packet(source, destination, PROTOCOL_VRRP, message, time_to_live))
+
+
+def hmac_trailer(key, key_id, moment, source, message):
+    """The trailer of auth_hmac (draft-cassen-vrrp-auth-hmac-00) for a message, made at a moment of the real clock."""
+    head = struct.pack("!BBHIHH", 1, key_id, 0, int(moment), int(moment % 1 * 65536), 0)
+    first = struct.pack("!BBBB", 6 if ":" in source else 4, message[0] >> 4, message[1], 0)
+    covered = first + packed(source).ljust(16, b"\0") + message[:6] + b"\0\0" + message[8:] + head + bytes(16)
+    return head + hmac.new(key, covered, hashlib.sha256).digest()[:16]
 
 
 def arp_frame(operation, sender_mac, sender, target, target_mac="00:00:00:00:00:00", destination_mac=BROADCAST_MAC):

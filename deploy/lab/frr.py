@@ -45,8 +45,8 @@ class Frr:
         self.process = None
         # The interface is up as soon as it exists; it is vrrpd that holds it down, also after a clean end.
         self.start()
-        wait_for(f"{self.interface} to be held down", lambda: not self.carrier())
         self.terminate()
+        wait_for(f"{self.interface} to be held down", lambda: not self.carrier())
 
     def carrier(self):
         """The interface is not held down: this node answers for the address."""

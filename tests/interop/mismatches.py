@@ -61,7 +61,8 @@ MISMATCHES = (
     Mismatch("addresses: the peer has one more; it does not mind", "frr", "tandem", "address-list", "has . addresses",
              other={"addresses": (VIP4, OTHER_ADDRESS)}),
     Mismatch("hop limit: tandem has `min_ttl 255`, keepalived sends 64 (unicast IPv6)", "keepalived", "both",
-             "ip-ttl-error", "", family=6, tandem={"unicast": True, "min_ttl": 255}, other={"unicast": True}),
+             "ip-ttl-error", "", family=6, tandem={"unicast": True, "min_ttl": 255, "priority": LOW},
+             other={"unicast": True, "priority": HIGH}),
     Mismatch("transport: tandem unicast, peer multicast, not heard", "keepalived", "both", "", "",
              tandem={"unicast": True}),
     Mismatch("transport: tandem multicast, peer unicast", "keepalived", "both", "destination-error", "",
@@ -134,7 +135,7 @@ def _let_advertisements_cross(view, interval):
 
 
 def _tandem_line(log, said):
-    """The warning about the peer, without the moment and what differs from run to run."""
+    """The warning about the peer, without its moment, its advice and what differs from run to run."""
     warnings = [line.split(" ", 2)[2] for line in log.splitlines() if re.match(r"\S+Z (warning|error) ", line)]
     warnings = [line for line in warnings if not re.match(r"NODE_|CONFIG_|ELECTION_PEER_TIMEOUT", line)]
     return normalised(next((line for line in warnings if said and said in line), "".join(warnings[:1])))
@@ -143,7 +144,7 @@ def _tandem_line(log, said):
 def normalised(line):
     line = re.sub(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "<mac>", line)
     line = re.sub(r"fe80::[0-9a-f:]+", "<link-local>", line)
-    line = re.sub(r" suppressed=\d+", "", line)
+    line = re.sub(r" suppressed=\d+| \([^()]*(\([^()]*\)[^()]*)*\)$", "", line)
     line = re.sub(r"(checksum|be) [0-9a-f]{1,4}\b", r"\1 <value>", line)
     return " ".join(line.split())
 
