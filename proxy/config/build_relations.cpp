@@ -319,7 +319,10 @@ class RelationBuilder {
         std::string names;
         for (const TrackedObject& tracked : settings.tracked) {
             if (tracked.weight != 0) {
-                names += (names.empty() ? "" : ", ") + name_of(tracked.kind) + " " + tracked.name;
+                names.append(names.empty() ? "" : ", ")
+                    .append(name_of(tracked.kind))
+                    .append(" ")
+                    .append(tracked.name);
             }
         }
         if (!names.empty()) {
@@ -416,7 +419,7 @@ class RelationBuilder {
             }
             ScriptSettings settings = draft.settings;
             settings.command = *std::move(command);
-            if (settings.timeout == settings.timeout.zero()) {
+            if (settings.timeout.count() == 0) {
                 settings.timeout = settings.interval;
             }
             model_.scripts.push_back(std::move(settings));

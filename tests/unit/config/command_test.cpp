@@ -115,6 +115,14 @@ TEST(SystemProgram, IsLookedAtBehindSymbolicLinks) {
     EXPECT_THAT(environment.program(link, kRoot).insecure, HasSubstr("writable by everybody"));
 }
 
+TEST(SystemFile, SaysWhetherOthersCanReadIt) {
+    SystemEnvironment environment;
+    const Folder folder;
+    EXPECT_FALSE(environment.read(folder.write("own", "x", 0600)).exposed);
+    EXPECT_TRUE(environment.read(folder.write("group", "x", 0640)).exposed);
+    EXPECT_TRUE(environment.read(folder.write("all", "x", 0604)).exposed);
+}
+
 TEST(SystemAccounts, AreFoundByNameAndNumber) {
     SystemEnvironment environment;
     ASSERT_TRUE(environment.user("root"));

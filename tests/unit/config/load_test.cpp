@@ -219,6 +219,20 @@ TEST(SystemFiles, AreReadWithTheirIncludes) {
     EXPECT_EQ(result.model.instances.size(), 1U);
 }
 
+TEST(Examples, AreClean) {
+    for (const char* name : {"node1", "node2", "dual1", "dual2"}) {
+        LoadOptions options;
+        options.path = std::string(CONFIG_EXAMPLES) + '/' + name + ".conf";
+        options.config_ids = {"tandem", name};
+        options.check_host = false;
+        const LoadResult result = load(options);
+        for (const Diagnostic& diagnostic : result.diagnostics) {
+            EXPECT_EQ(diagnostic.severity, Severity::Note) << to_string(diagnostic);
+        }
+        EXPECT_FALSE(result.model.instances.empty()) << name;
+    }
+}
+
 TEST(SystemFiles, ThatCannotBeReadAreFatal) {
     Folder folder;
     LoadOptions options;
