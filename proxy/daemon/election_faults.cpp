@@ -125,7 +125,7 @@ void Election::Impl::apply_interface(Instance& instance,
         (void)instance.sightings.open(state->index);
         if (!config.unicast_peers.empty()) {
             // The peer's neighbour cache may be what the fault spoiled.
-            //STUB (void)vips.announce_own(config.interface, source);
+            (void)vips.announce_own(config.interface, source);
         }
     }
     instance.router->interface_usable(state->index, source);
