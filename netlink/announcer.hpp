@@ -1,6 +1,7 @@
 // Sends gratuitous ARP and unsolicited neighbour advertisements. Shell over arp.hpp.
 #pragma once
 
+#include "netlink/arp.hpp"
 #include "netlink/file_descriptor.hpp"
 #include "netlink/message.hpp"
 
@@ -16,14 +17,16 @@ class Announcer {
     boost::system::error_code open();
     void close() { socket_.reset(); }
 
-    /// Sends `repeat` announcements of the address, without waiting: for IPv4 each is a request and
-    /// a reply, for IPv6 a neighbour advertisement. Stops at the first error.
-    /// Success without a frame on an interface that is not Ethernet (loopback, tunnels): there are
-    /// no neighbours to tell.
-    boost::system::error_code announce(const Link& link, const IpAddress& address, unsigned repeat);
+    /// Sends one frame, without waiting. Success without a frame on an interface that is not
+    /// Ethernet (loopback, tunnels): there are no neighbours to tell.
+    boost::system::error_code send_arp(const Link& link, const boost::asio::ip::address_v4& address,
+                                       ArpForm form);
+    boost::system::error_code send_advertisement(const Link& link,
+                                                 const boost::asio::ip::address_v6& address,
+                                                 bool router);
 
   private:
-    boost::system::error_code send(unsigned index, std::span<const std::uint8_t> frame);
+    boost::system::error_code send(const Link& link, std::span<const std::uint8_t> frame);
 
     FileDescriptor socket_;
 };

@@ -73,7 +73,7 @@ ArpFrame gratuitous_arp(ArpForm form, const std::array<std::uint8_t, 6>& mac,
 }
 
 NeighbourFrame unsolicited_advertisement(const std::array<std::uint8_t, 6>& mac,
-                                         const boost::asio::ip::address_v6& address) {
+                                         const boost::asio::ip::address_v6& address, bool router) {
     constexpr std::size_t kAddresses = 14 + 8;
     constexpr std::size_t kMessage = 14 + 40;
     constexpr std::size_t kChecksum = kMessage + 2;
@@ -86,8 +86,8 @@ NeighbourFrame unsolicited_advertisement(const std::array<std::uint8_t, 6>& mac,
     writer.put_bytes(0, 32, 58, 255);  // payload length, ICMPv6, hop limit
     writer.put(address.to_bytes());
     writer.put(kAllNodes);
-    writer.put_bytes(136, 0, 0, 0);   // type, code, checksum (below)
-    writer.put_bytes(0x20, 0, 0, 0);  // R=0 S=0 O=1
+    writer.put_bytes(136, 0, 0, 0);                   // type, code, checksum (below)
+    writer.put_bytes(router ? 0xa0 : 0x20, 0, 0, 0);  // R, S=0, O=1
     writer.put(address.to_bytes());
     writer.put_bytes(2, 1);  // target link-layer address, 8 bytes
     writer.put(mac);

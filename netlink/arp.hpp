@@ -25,9 +25,12 @@ using NeighbourFrame = std::array<std::uint8_t, 86>;
 ArpFrame gratuitous_arp(ArpForm form, const std::array<std::uint8_t, 6>& mac,
                         const boost::asio::ip::address_v4& address);
 
-/// To ff02::1 (33:33:00:00:00:01) from the address itself, hop limit 255, flags R=0 (a proxy does
-/// not forward), S=0, O=1, target link-layer address option = `mac`.
+/// To ff02::1 (33:33:00:00:00:01) from the address itself, hop limit 255, flags R = `router`,
+/// S=0, O=1, target link-layer address option = `mac`. A host that clears R of an address makes its
+/// neighbours drop it as a default router (RFC 4861 section 7.2.5), so R must say what the kernel
+/// says when it answers: whether the interface forwards.
 NeighbourFrame unsolicited_advertisement(const std::array<std::uint8_t, 6>& mac,
-                                         const boost::asio::ip::address_v6& address);
+                                         const boost::asio::ip::address_v6& address,
+                                         bool router = false);
 
 }  // namespace tandem::netlink

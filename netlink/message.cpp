@@ -209,6 +209,75 @@ Reading read_address_message(const nlmsghdr* header) {
     return {.body = AddressPresent{std::move(address)}};
 }
 
+/// Attributes of a route message as they come.
+struct RouteAttributes {
+    std::optional<IpAddress> destination;
+    std::optional<IpAddress> gateway;
+    std::optional<IpAddress> source;
+    std::optional<std::uint32_t> table;
+    std::optional<std::uint32_t> metric;
+    std::optional<std::uint32_t> index;
+    bool bad_destination = false;
+};
+
+void read_route_attribute(std::uint8_t family, std::uint16_t type, Payload payload,
+                          RouteAttributes& attributes) {
+    if (type == RTA_DST) {
+        attributes.destination = read_address(family, payload);
+        attributes.bad_destination = !attributes.destination;
+    } else if (type == RTA_GATEWAY) {
+        attributes.gateway = read_address(family, payload);
+    } else if (type == RTA_PREFSRC) {
+        attributes.source = read_address(family, payload);
+    } else if (type == RTA_TABLE) {
+        attributes.table = read_integer<std::uint32_t>(payload);
+    } else if (type == RTA_PRIORITY) {
+        attributes.metric = read_integer<std::uint32_t>(payload);
+    } else if (type == RTA_OIF) {
+        attributes.index = read_integer<std::uint32_t>(payload);
+    }
+}
+
+Reading read_route(const nlmsghdr* header) {
+    const auto fixed = read_fixed_header<rtmsg>(header);
+    if (!fixed) {
+        return {.body = std::nullopt, .malformed = kMalformed};
+    }
+    const bool v4 = fixed->rtm_family == AF_INET;
+    // A cloned route is a cache entry made from ours.
+    if ((!v4 && fixed->rtm_family != AF_INET6) || fixed->rtm_protocol != kRouteProtocol ||
+        (fixed->rtm_flags & RTM_F_CLONED) != 0) {
+        return {};
+    }
+    RouteAttributes attributes;
+    const bool whole =
+        for_each_attribute(header, sizeof(rtmsg), [&](std::uint16_t type, Payload payload) {
+            read_route_attribute(fixed->rtm_family, type, payload, attributes);
+        });
+    const bool no_destination = fixed->rtm_dst_len > 0 && !attributes.destination;
+    if (!whole || attributes.bad_destination || no_destination ||
+        fixed->rtm_dst_len > (v4 ? 32 : 128)) {
+        return {.body = std::nullopt, .malformed = kMalformed};
+    }
+    const IpAddress any = v4 ? IpAddress{ip::address_v4::any()} : IpAddress{ip::address_v6::any()};
+    Route route{.destination = attributes.destination.value_or(any),
+                .prefix_length = fixed->rtm_dst_len,
+                // The header has room for the first 256 tables only.
+                .table = attributes.table.value_or(fixed->rtm_table),
+                .metric = attributes.metric.value_or(0),
+                .type = fixed->rtm_type,
+                .scope = fixed->rtm_scope,
+                .gateway = attributes.gateway,
+                .source = attributes.source,
+                // An IPv6 route that discards is reported with the loopback interface.
+                .index = fixed->rtm_type == RTN_UNICAST ? attributes.index.value_or(0) : 0,
+                .onlink = (fixed->rtm_flags & RTNH_F_ONLINK) != 0};
+    if (header->nlmsg_type == RTM_DELROUTE) {
+        return {.body = RouteGone{std::move(route)}};
+    }
+    return {.body = RoutePresent{std::move(route)}};
+}
+
 /// The kernel reports errno negated; anything else is not from a kernel.
 std::optional<int> positive_errno(int error) {
     if (error > 0 || error == std::numeric_limits<int>::min()) {
@@ -257,6 +326,9 @@ Reading read_message(const nlmsghdr* header) {
         case RTM_NEWADDR:
         case RTM_DELADDR:
             return read_address_message(header);
+        case RTM_NEWROUTE:
+        case RTM_DELROUTE:
+            return read_route(header);
         case NLMSG_ERROR:
             return read_acknowledgement(header);
         case NLMSG_DONE:
@@ -292,6 +364,7 @@ class Request {
             put(type, bytes.size(), bytes.data());
         }
     }
+    void put_integer(std::uint16_t type, std::uint32_t value) { put(type, sizeof(value), &value); }
     Bytes finish() {
         bytes_.resize(header_->nlmsg_len);
         return std::move(bytes_);
@@ -302,6 +375,9 @@ class Request {
     nlmsghdr* header_;
 };
 
+/// Headers and every attribute of a route request: 28 + 3 × 20 + 4 × 8, rounded up.
+constexpr std::size_t kRouteRequestCapacity = 128;
+
 /// Headers and every attribute of an address request without its label: 24 + 3 × 20 + 8 + 20 + 8.
 constexpr std::size_t kAddressRequestCapacity = 128;
 
@@ -311,6 +387,51 @@ ifaddrmsg address_header(unsigned index, const IpAddress& address, std::uint8_t 
     fixed.ifa_prefixlen = prefix_length;
     fixed.ifa_index = index;
     return fixed;
+}
+
+/// IP6_RT_PRIO_USER: what the kernel makes of no metric.
+constexpr std::uint32_t kIpv6DefaultMetric = 1024;
+
+std::uint8_t discarding_type(RouteType type) {
+    switch (type) {
+        case RouteType::Blackhole:
+            return RTN_BLACKHOLE;
+        case RouteType::Unreachable:
+            return RTN_UNREACHABLE;
+        case RouteType::Prohibit:
+            return RTN_PROHIBIT;
+        case RouteType::Unicast:
+            break;
+    }
+    return RTN_UNICAST;
+}
+
+rtmsg route_header(const Route& route) {
+    rtmsg fixed{};
+    fixed.rtm_family = route.destination.is_v4() ? AF_INET : AF_INET6;
+    fixed.rtm_dst_len = route.prefix_length;
+    // A larger table is in RTA_TABLE only.
+    fixed.rtm_table = route.table < 256 ? static_cast<std::uint8_t>(route.table) : std::uint8_t{0};
+    fixed.rtm_protocol = kRouteProtocol;
+    fixed.rtm_type = route.type;
+    return fixed;
+}
+
+/// What tells one route from another.
+void put_route_key(Request& request, const Route& route) {
+    if (route.prefix_length > 0) {
+        request.put_address(RTA_DST, route.destination);
+    }
+    request.put_integer(RTA_TABLE, route.table);
+    if (route.metric != 0) {
+        request.put_integer(RTA_PRIORITY, route.metric);
+    }
+    if (route.gateway) {
+        request.put_address(RTA_GATEWAY, *route.gateway);
+    }
+    if (route.index != 0) {
+        request.put_integer(RTA_OIF, route.index);
+    }
 }
 
 }  // namespace
@@ -336,15 +457,21 @@ Batch parse_messages(std::span<const std::byte> bytes) {
 }
 
 Bytes build_dump(std::uint32_t sequence, DumpKind kind) {
-    const bool links = kind == DumpKind::Links;
-    Request request{links ? std::uint16_t{RTM_GETLINK} : std::uint16_t{RTM_GETADDR}, NLM_F_DUMP,
-                    sequence, kAddressRequestCapacity};
-    if (links) {
-        request.put_fixed_header(ifinfomsg{});
-    } else {
-        request.put_fixed_header(ifaddrmsg{});
+    const auto request = [sequence](std::uint16_t type, const auto& fixed) {
+        Request built{type, NLM_F_DUMP, sequence, kAddressRequestCapacity};
+        built.put_fixed_header(fixed);
+        return built.finish();
+    };
+    if (kind == DumpKind::Links) {
+        return request(RTM_GETLINK, ifinfomsg{});
     }
-    return request.finish();
+    if (kind == DumpKind::Addresses) {
+        return request(RTM_GETADDR, ifaddrmsg{});
+    }
+    rtmsg routes{};
+    routes.rtm_family = kind == DumpKind::Ipv4Routes ? AF_INET : AF_INET6;
+    routes.rtm_protocol = kRouteProtocol;
+    return request(RTM_GETROUTE, routes);
 }
 
 Bytes build_add_address(std::uint32_t sequence, unsigned index, const VirtualAddress& address,
@@ -382,6 +509,64 @@ Bytes build_remove_address(std::uint32_t sequence, unsigned index, const IpAddre
     request.put_fixed_header(address_header(index, address, prefix_length));
     request.put_address(IFA_LOCAL, address);
     request.put_address(IFA_ADDRESS, address);
+    return request.finish();
+}
+
+Route route_entry(const VirtualRoute& route, unsigned index) {
+    const bool v4 = route.destination.is_v4();
+    Route entry{.destination = without_scope_id(route.destination),
+                .prefix_length = route.prefix_length,
+                .table = route.table,
+                .metric = route.metric};
+    if (!v4 && entry.metric == 0) {
+        entry.metric = kIpv6DefaultMetric;
+    }
+    if (route.type != RouteType::Unicast) {
+        entry.type = discarding_type(route.type);
+        entry.scope = v4 ? route.scope.value_or(RT_SCOPE_UNIVERSE) : std::uint8_t{0};
+        return entry;
+    }
+    entry.type = RTN_UNICAST;
+    if (v4) {
+        entry.scope = route.scope.value_or(route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
+    }
+    if (route.gateway) {
+        entry.gateway = without_scope_id(*route.gateway);
+    }
+    if (route.source) {
+        entry.source = without_scope_id(*route.source);
+    }
+    entry.index = index;
+    entry.onlink = route.onlink;
+    return entry;
+}
+
+Bytes build_add_route(std::uint32_t sequence, const Route& route, std::chrono::seconds lease,
+                      RouteRequest request_kind) {
+    const unsigned exclusive = request_kind == RouteRequest::Add ? NLM_F_EXCL : 0;
+    Request request{RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | exclusive, sequence,
+                    kRouteRequestCapacity};
+    rtmsg fixed = route_header(route);
+    fixed.rtm_scope = route.scope;
+    fixed.rtm_flags = route.onlink ? RTNH_F_ONLINK : 0;
+    request.put_fixed_header(fixed);
+    put_route_key(request, route);
+    if (route.source) {
+        request.put_address(RTA_PREFSRC, *route.source);
+    }
+    if (!route.destination.is_v4() && lease.count() > 0 && lease.count() < kForever) {
+        request.put_integer(RTA_EXPIRES, static_cast<std::uint32_t>(lease.count()));
+    }
+    return request.finish();
+}
+
+Bytes build_remove_route(std::uint32_t sequence, const Route& route) {
+    Request request{RTM_DELROUTE, NLM_F_ACK, sequence, kRouteRequestCapacity};
+    rtmsg fixed = route_header(route);
+    // Any scope.
+    fixed.rtm_scope = RT_SCOPE_NOWHERE;
+    request.put_fixed_header(fixed);
+    put_route_key(request, route);
     return request.finish();
 }
 

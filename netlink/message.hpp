@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -60,6 +61,23 @@ struct Address {
     friend bool operator==(const Address&, const Address&) = default;
 };
 
+/// One route of tandem (protocol kRouteProtocol), from RTM_NEWROUTE or RTM_DELROUTE.
+struct Route {
+    IpAddress destination;
+    std::uint8_t prefix_length = 0;
+    std::uint32_t table = 0;
+    std::uint32_t metric = 0;
+    /// RTN_*.
+    std::uint8_t type = 0;
+    std::uint8_t scope = 0;
+    std::optional<IpAddress> gateway{};
+    std::optional<IpAddress> source{};
+    /// Outgoing interface; zero: none (IPv4 routes that discard; several next hops).
+    unsigned index = 0;
+    bool onlink = false;
+    friend bool operator==(const Route&, const Route&) = default;
+};
+
 struct LinkPresent {
     Link link;
 };
@@ -71,6 +89,12 @@ struct AddressPresent {
 };
 struct AddressGone {
     Address address;
+};
+struct RoutePresent {
+    Route route;
+};
+struct RouteGone {
+    Route route;
 };
 /// NLMSG_ERROR: the answer to a request with NLM_F_ACK.
 struct Acknowledgement {
@@ -90,7 +114,9 @@ struct Message {
     std::uint32_t sequence = 0;
     /// NLM_F_DUMP_INTR: the kernel's tables changed during the dump, entries may be missing.
     bool dump_interrupted = false;
-    std::variant<LinkPresent, LinkGone, AddressPresent, AddressGone, Acknowledgement, DumpEnd> body;
+    std::variant<LinkPresent, LinkGone, AddressPresent, AddressGone, RoutePresent, RouteGone,
+                 Acknowledgement, DumpEnd>
+        body;
 };
 
 /// What a datagram held.
@@ -101,14 +127,16 @@ struct Batch {
     bool malformed = false;
 };
 
-/// Reads one datagram. Never reads outside `bytes`. Messages of other types, families and unknown
-/// attributes are skipped without being an error.
+/// Reads one datagram. Never reads outside `bytes`. Messages of other types and families, routes of
+/// other programs and unknown attributes are skipped without being an error.
 /// @pre bytes.data() is aligned for nlmsghdr (4 bytes).
 Batch parse_messages(std::span<const std::byte> bytes);
 
-enum class DumpKind : std::uint8_t { Links, Addresses };
+enum class DumpKind : std::uint8_t { Links, Addresses, Ipv4Routes, Ipv6Routes };
 
-/// RTM_GETLINK or RTM_GETADDR for everything, all families.
+/// RTM_GETLINK or RTM_GETADDR for everything, all families; RTM_GETROUTE for one family, of all
+/// tables, with the protocol kRouteProtocol. A kernel that does not filter (before 4.20, or a
+/// socket without NETLINK_GET_STRICT_CHK) answers with every route.
 Bytes build_dump(std::uint32_t sequence, DumpKind kind);
 
 /// RTM_NEWADDR that adds the address or, when it is there, renews its lifetime: NLM_F_CREATE and
@@ -130,5 +158,23 @@ Bytes build_add_address(std::uint32_t sequence, unsigned index, const VirtualAdd
 /// RTM_DELADDR. The kernel matches address and prefix length.
 Bytes build_remove_address(std::uint32_t sequence, unsigned index, const IpAddress& address,
                            std::uint8_t prefix_length);
+
+/// The route as the kernel reports it. `index`: of route.interface; zero: none is named.
+Route route_entry(const VirtualRoute& route, unsigned index);
+
+/// What a request does with a route that is there already.
+enum class RouteRequest : std::uint8_t {
+    Add,    ///< EEXIST when any route has that destination, table and metric, also a foreign one
+    Renew,  ///< IPv6: a new RTA_EXPIRES, and EEXIST; adds the route when it is not there
+};
+
+/// RTM_NEWROUTE with the protocol kRouteProtocol. `lease`, IPv6 only, becomes RTA_EXPIRES; zero: no
+/// end. An expired route is not used any more; the kernel takes it off the list some time later
+/// (net.ipv6.route.gc_interval).
+Bytes build_add_route(std::uint32_t sequence, const Route& route, std::chrono::seconds lease,
+                      RouteRequest request = RouteRequest::Add);
+
+/// RTM_DELROUTE for this route of protocol kRouteProtocol, never for one of another program.
+Bytes build_remove_route(std::uint32_t sequence, const Route& route);
 
 }  // namespace tandem::netlink

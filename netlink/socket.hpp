@@ -50,6 +50,11 @@ class RequestSocket {
     Answer add_address(unsigned index, const VirtualAddress& address, std::chrono::seconds lease);
     /// An address, or an interface, that does not exist is success.
     Answer remove_address(unsigned index, const IpAddress& address, std::uint8_t prefix_length);
+    /// EEXIST with RouteRequest::Renew is success.
+    Answer add_route(const Route& route, std::chrono::seconds lease,
+                     RouteRequest request = RouteRequest::Add);
+    /// A route, or an interface, that does not exist is success.
+    Answer remove_route(const Route& route);
     Dump dump(DumpKind kind);
 
   private:
@@ -62,7 +67,9 @@ class RequestSocket {
     std::uint32_t sequence_ = 0;
 };
 
-/// Follows links and addresses (groups LINK, IPV4_IFADDR, IPV6_IFADDR).
+/// Follows links and addresses (groups LINK, IPV4_IFADDR, IPV6_IFADDR) and, when asked, own routes
+/// (IPV4_ROUTE, IPV6_ROUTE). A filter in the kernel drops the notifications of other routes, so a
+/// routing daemon beside this one with a million of them is not noticed.
 ///
 /// The kernel queues a notification before it answers the request that caused it, with one
 /// exception: a new IPv6 address is announced by the work queue of duplicate address detection
@@ -81,7 +88,7 @@ class MonitorSocket {
     explicit MonitorSocket(boost::asio::io_context& context) : descriptor_(context) {}
 
     /// @param receive_buffer bytes of socket buffer (the kernel doubles it and has a minimum).
-    boost::system::error_code open(int receive_buffer);
+    boost::system::error_code open(int receive_buffer, bool with_routes = false);
     void close();
 
     /// Reads what is queued, without waiting, and hands over each message.

@@ -25,6 +25,11 @@ bool is_usable(const Address& entry) {
 void Tables::load(std::span<const Message> dump) {
     links_.clear();
     addresses_.clear();
+    load_routes(dump);
+}
+
+void Tables::load_routes(std::span<const Message> dump) {
+    routes_.clear();
     for (const Message& message : dump) {
         apply(message);
     }
@@ -40,6 +45,11 @@ void Tables::apply(const Message& message) {
         put(added->address);
     } else if (const auto* removed = std::get_if<AddressGone>(&message.body)) {
         remove(removed->address);
+    } else if (const auto* route = std::get_if<RoutePresent>(&message.body)) {
+        std::erase(routes_, route->route);
+        routes_.push_back(route->route);
+    } else if (const auto* ended = std::get_if<RouteGone>(&message.body)) {
+        std::erase(routes_, ended->route);
     }
 }
 

@@ -14,11 +14,6 @@ namespace tandem::netlink {
 
 namespace {
 
-/// Pause before something that failed or was put off is tried again.
-constexpr std::chrono::seconds kRetryDelay{1};
-/// Least time between two readings of the whole tables.
-constexpr std::chrono::milliseconds kResyncInterval{100};
-
 error_code from_errno(int error) {
     return {error, boost::system::system_category()};
 }
@@ -53,6 +48,7 @@ VipManager::Impl::Impl(boost::asio::io_context& context, std::vector<AddressGrou
       callbacks_(std::move(callbacks)),
       monitor_receive_buffer_(monitor_receive_buffer),
       monitor_(context),
+      announce_timer_(context),
       retry_timer_(context) {
     groups_.reserve(groups.size());
     for (AddressGroup& config : groups) {
@@ -77,7 +73,7 @@ error_code VipManager::Impl::start() {
     }
     if (!error) {
         // Follow before reading, so that no change falls between the two.
-        error = monitor_.open(monitor_receive_buffer_);
+        error = monitor_.open(monitor_receive_buffer_, has_routes());
     }
     if (!error) {
         error = synchronise();
@@ -91,6 +87,7 @@ error_code VipManager::Impl::start() {
     running_ = true;
     find_own_addresses();
     remove_stale();
+    remove_stale_routes();
     for (auto& [name, watched] : interfaces_) {
         watched.reported = false;
         const Link* link = tables_.find_link(name);
@@ -111,6 +108,8 @@ void VipManager::Impl::stop() {
         }
     }
     running_ = false;
+    announcements_.clear();
+    announce_timer_.cancel();
     retry_timer_.cancel();
     retry_at_.reset();
     monitor_.close();
@@ -137,6 +136,9 @@ error_code VipManager::Impl::synchronise() {
     }
     std::move(addresses.messages.begin(), addresses.messages.end(),
               std::back_inserter(dump.messages));
+    if (const error_code error = read_routes(dump.messages)) {
+        return error;
+    }
     tables_.load(dump.messages);
     last_resync_ = Clock::now();
     resync_needed_ = !dump.consistent || !addresses.consistent;
@@ -146,7 +148,13 @@ error_code VipManager::Impl::synchronise() {
 /// Brings the tables up to date. @return false when they are not yet; a reconciliation is under
 /// way then.
 bool VipManager::Impl::drain() {
-    const auto outcome = monitor_.drain([this](const Message& message) { tables_.apply(message); });
+    const auto outcome = monitor_.drain([this](const Message& message) {
+        tables_.apply(message);
+        // With either the kernel may have dropped routes without a word.
+        routes_stale_ = routes_stale_ || std::holds_alternative<LinkPresent>(message.body) ||
+                        std::holds_alternative<LinkGone>(message.body) ||
+                        std::holds_alternative<AddressGone>(message.body);
+    });
     if (outcome == MonitorSocket::Outcome::Overrun) {
         if (!resync_needed_) {
             callbacks_.on_notice({.kind = Kind::Overrun,
@@ -223,10 +231,13 @@ void VipManager::Impl::reconcile() {
         return;
     }
     const auto now = Clock::now();
+    follow_own_addresses();
     for (const Operation& operation : plan()) {
         correct(operation, now);
     }
+    correct_routes(now);
     report_interfaces();
+    send_queued();
 }
 
 void VipManager::Impl::report_interfaces() {
@@ -265,10 +276,17 @@ void VipManager::Impl::announce_after_link_change(const std::string& interface, 
         return;
     }
     for (Group& group : groups_) {
+        const AnnounceSchedule& schedule = group.config.schedule;
+        bool concerned = false;
         for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
             if (group.config.addresses[i].interface == interface) {
-                send_announcements(group, i, group.config.schedule.repeat);
+                queue_announcements(group, i, schedule.repeat);
+                concerned = true;
             }
+        }
+        if (concerned && group.acquired) {
+            // A switch port that has just come up may drop the first burst.
+            arm_second_burst(group, schedule.second_burst_delay, schedule.repeat);
         }
     }
 }
@@ -283,27 +301,6 @@ std::vector<Operation> VipManager::Impl::plan() const {
             {.addresses = group.config.addresses, .acquired = group.acquired, .own = group.own});
     }
     return plan_changes(desired, tables_);
-}
-
-void VipManager::Impl::find_own_addresses() {
-    virtual_addresses_.clear();
-    for (Group& group : groups_) {
-        for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
-            const VirtualAddress& address = group.config.addresses[i];
-            const Link* link = tables_.find_link(address.interface);
-            const auto actual =
-                link != nullptr ? tables_.addresses(link->index) : std::span<const Address>{};
-            group.own[i] = std::any_of(actual.begin(), actual.end(), [&](const Address& entry) {
-                return is_own_entry(address, entry);
-            });
-            if (group.own[i] != 0) {
-                notify(Kind::AddressFailed, address,
-                       "is a permanent address of this host, not managed");
-            } else {
-                virtual_addresses_.insert(address.address);
-            }
-        }
-    }
 }
 
 /// At start nothing is acquired, so the plan is the list of leftovers.
@@ -335,7 +332,7 @@ void VipManager::Impl::correct(const Operation& operation, Clock::time_point now
 
 bool VipManager::Impl::within_limit(const Operation& operation, Clock::time_point now) {
     Group& group = groups_[operation.group];
-    AddressRecord& record = group.records[operation.address];
+    Record& record = group.records[operation.address];
     if (record.limiter.allow(now)) {
         if (record.limiter.available() >= CorrectionLimiter::kBurst / 2) {
             record.contested = false;
@@ -375,7 +372,7 @@ void VipManager::Impl::execute_correction(const Operation& operation) {
     }
     notify(Kind::AddressRepaired, address,
            failed_before ? "could not be added before" : "removed by somebody else");
-    send_announcements(group, operation.address, group.config.schedule.repeat);
+    queue_announcements(group, operation.address, group.config.schedule.repeat);
 }
 
 // ---------------------------------------------------------------- requests for one address
@@ -384,6 +381,7 @@ RequestSocket::Answer VipManager::Impl::add(Group& group, std::size_t position, 
     const VirtualAddress& address = group.config.addresses[position];
     auto answer = requests_.add_address(index, address, group.config.lease);
     if (!answer.error) {
+        group.records[position].added = true;
         // The notification of a new IPv6 address comes later, from a kernel work queue.
         tables_.apply(
             as_message(AddressPresent{address_entry(address, index, address.prefix_length)}));
@@ -401,6 +399,8 @@ RequestSocket::Answer VipManager::Impl::remove(Group& group, std::size_t positio
     const VirtualAddress& address = group.config.addresses[position];
     auto answer = requests_.remove_address(index, address.address, prefix_length);
     if (!answer.error) {
+        group.records[position].added =
+            group.records[position].added && prefix_length != address.prefix_length;
         tables_.apply(as_message(AddressGone{address_entry(address, index, prefix_length)}));
     }
     const bool known = std::exchange(group.records[position].failing, answer.error.failed());
@@ -429,6 +429,23 @@ error_code VipManager::Impl::add_all(Group& group) {
     return {};
 }
 
+/// The kernel may have the address with another prefix length, from another program: without a
+/// lease, so that it would outlive this process.
+error_code VipManager::Impl::remove_other_lengths(Group& group, std::size_t position,
+                                                  unsigned index) {
+    const VirtualAddress& address = group.config.addresses[position];
+    error_code first_error;
+    // A copy: each removal changes the table.
+    const auto present = tables_.addresses(index);
+    for (const Address& entry : std::vector<Address>{present.begin(), present.end()}) {
+        if (entry.address == address.address && entry.prefix_length != address.prefix_length) {
+            const auto answer = remove(group, position, index, entry.prefix_length);
+            first_error = first_error ? first_error : answer.error;
+        }
+    }
+    return first_error;
+}
+
 error_code VipManager::Impl::add_first(Group& group, std::size_t position) {
     const VirtualAddress& address = group.config.addresses[position];
     const Link* link = tables_.find_link(address.interface);
@@ -440,13 +457,7 @@ error_code VipManager::Impl::add_first(Group& group, std::size_t position) {
         return error;
     }
     const unsigned index = link->index;
-    // A copy: each removal changes the table.
-    const auto present = tables_.addresses(index);
-    for (const Address& entry : std::vector<Address>{present.begin(), present.end()}) {
-        if (entry.address == address.address && entry.prefix_length != address.prefix_length) {
-            remove(group, position, index, entry.prefix_length);
-        }
-    }
+    remove_other_lengths(group, position, index);
     return add(group, position, index).error;
 }
 
@@ -462,8 +473,9 @@ error_code VipManager::Impl::remove_all(Group& group) {
                 // Perhaps only the answer was lost; an address that is gone is success.
                 answer = remove(group, i, link->index, address.prefix_length);
             }
-            if (answer.error && !first_error) {
-                first_error = answer.error;
+            const error_code other = remove_other_lengths(group, i, link->index);
+            for (const error_code& error : {answer.error, other}) {
+                first_error = first_error ? first_error : error;
             }
         }
     }
@@ -481,6 +493,7 @@ error_code VipManager::Impl::acquire(Group& group) {
         release(group);
         return error;
     }
+    add_routes(group);
     arm_lease_timer(group);
     announce(group);
     // Own notifications and whatever else was read.
@@ -491,9 +504,11 @@ error_code VipManager::Impl::acquire(Group& group) {
 error_code VipManager::Impl::release(Group& group) {
     group.acquired = false;
     group.cancel_timers();
+    announcements_.drop_group(static_cast<std::size_t>(&group - groups_.data()));
     if (!running_) {
         return {};
     }
+    remove_routes(group);
     const error_code error = remove_all(group);
     if (error) {
         reconcile_after(kRetryDelay);
@@ -519,6 +534,9 @@ VipManager::VipManager(boost::asio::io_context& context, std::vector<AddressGrou
     }
     if (!callbacks.on_interface) {
         callbacks.on_interface = [](const std::string&, const std::optional<InterfaceState>&) {};
+    }
+    if (!callbacks.on_route) {
+        callbacks.on_route = [](const RouteNotice&) {};
     }
     impl_ = std::make_shared<Impl>(context, std::move(groups), watched_interfaces,
                                    std::move(callbacks), monitor_receive_buffer);
@@ -548,8 +566,12 @@ error_code VipManager::release(const std::string& group) {
 
 void VipManager::announce(const std::string& group) {
     if (Group* found = impl_->find_group(group)) {
-        impl_->announce(*found);
+        impl_->announce_again(*found);
     }
+}
+
+error_code VipManager::announce_own(const std::string& interface, const IpAddress& address) {
+    return impl_->announce_own(interface, address);
 }
 
 bool VipManager::acquired(const std::string& group) const {

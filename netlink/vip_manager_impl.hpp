@@ -1,8 +1,10 @@
-// Private parts of VipManager: its state, shared by vip_manager.cpp (following and correcting) and
-// vip_timers.cpp (leases and announcements).
+// Private parts of VipManager: its state, shared by vip_manager.cpp (following and correcting),
+// vip_routes.cpp (virtual routes), vip_timers.cpp (leases) and vip_announce.cpp.
 #pragma once
 
+#include "netlink/announce_queue.hpp"
 #include "netlink/announcer.hpp"
+#include "netlink/route_plan.hpp"
 #include "netlink/socket.hpp"
 #include "netlink/tables.hpp"
 #include "netlink/vip_manager.hpp"
@@ -25,19 +27,27 @@ using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 using Kind = Notice::Kind;
 
-/// What is remembered about one virtual address.
-struct AddressRecord {
+/// Pause before something that failed or was put off is tried again.
+inline constexpr std::chrono::seconds kRetryDelay{1};
+/// Least time between two readings of the whole tables.
+inline constexpr std::chrono::milliseconds kResyncInterval{100};
+
+/// What is remembered about one virtual address or route.
+struct Record {
     CorrectionLimiter limiter;
     /// The limit was reached and reported.
     bool contested = false;
     /// The last request failed and was reported.
     bool failing = false;
+    /// Addresses: put on by this manager and not taken off since.
+    bool added = false;
 };
 
 struct Group {
     Group(AddressGroup group, boost::asio::io_context& context)
         : config(std::move(group)),
           records(config.addresses.size()),
+          route_records(config.routes.size()),
           own(config.addresses.size()),
           lease_timer(context),
           second_burst_timer(context),
@@ -60,7 +70,8 @@ struct Group {
     }
 
     AddressGroup config;
-    std::vector<AddressRecord> records;
+    std::vector<Record> records;
+    std::vector<Record> route_records;
     /// One per address: not zero for one that is the host's own, which is not managed.
     std::vector<std::uint8_t> own;
     bool acquired = false;
@@ -69,6 +80,8 @@ struct Group {
     Clock::time_point last_refresh;
     boost::asio::steady_timer lease_timer;
     boost::asio::steady_timer second_burst_timer;
+    /// Of the burst that second_burst_timer brings.
+    unsigned second_burst_repeat = 0;
     boost::asio::steady_timer announce_timer;
 };
 
@@ -90,7 +103,8 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     void stop();
     error_code acquire(Group& group);
     error_code release(Group& group);
-    void announce(Group& group);
+    void announce_again(Group& group);
+    error_code announce_own(const std::string& interface, const IpAddress& address);
 
     Group* find_group(const std::string& name);
     [[nodiscard]] std::optional<InterfaceState> interface_state(const std::string& name) const {
@@ -114,7 +128,10 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
 
     // Correcting differences.
     std::vector<Operation> plan() const;
+    std::span<const Address> entries_at(const VirtualAddress& address) const;
     void find_own_addresses();
+    void follow_own_addresses();
+    void note_own(Group& group, std::size_t position, bool own);
     void remove_stale();
     void correct(const Operation& operation, Clock::time_point now);
     bool within_limit(const Operation& operation, Clock::time_point now);
@@ -126,18 +143,39 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
                                  std::uint8_t prefix_length);
     error_code add_all(Group& group);
     error_code add_first(Group& group, std::size_t position);
+    error_code remove_other_lengths(Group& group, std::size_t position, unsigned index);
     error_code remove_all(Group& group);
-    void add_or_report(Group& group, std::size_t position, unsigned index);
 
-    // Lease and announcements.
+    // Routes.
+    bool has_routes() const;
+    error_code read_routes(std::vector<Message>& messages);
+    bool refresh_routes();
+    std::vector<RouteOperation> plan_route_changes() const;
+    void remove_stale_routes();
+    void correct_routes(Clock::time_point now);
+    void correct_route(const RouteOperation& operation, Clock::time_point now);
+    bool add_route(const RouteOperation& operation);
+    bool remove_route(Group& group, std::size_t position, const Route& route);
+    void add_routes(Group& group);
+    void remove_routes(Group& group);
+    void renew_routes(Group& group);
+    void notify_route(RouteNotice::Kind kind, const VirtualRoute& route, std::string text) const;
+
+    // Lease.
     void arm(boost::asio::steady_timer& timer, Clock::duration delay, Group& group,
              void (Impl::*action)(Group&));
     void arm_lease_timer(Group& group);
     void on_lease_timer(Group& group);
     void recover_lapsed_soon(Group& group);
     void recover_lapsed(Group& group);
-    void send_announcements(Group& group, std::size_t position, unsigned repeat);
-    void announce_all(Group& group, unsigned repeat);
+
+    // Announcements.
+    void announce(Group& group);
+    void queue_announcements(Group& group, std::size_t position, unsigned repeat);
+    void queue_all(Group& group, unsigned repeat);
+    void arm_second_burst(Group& group, Clock::duration delay, unsigned repeat);
+    void send_queued();
+    void send_queued_after(Clock::duration delay);
     void on_second_burst(Group& group);
     void on_announce_timer(Group& group);
 
@@ -150,6 +188,8 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     RequestSocket requests_;
     MonitorSocket monitor_;
     Announcer announcer_;
+    AnnounceQueue announcements_;
+    boost::asio::steady_timer announce_timer_;
     Tables tables_;
     /// Never resized after construction: handlers hold references to its elements.
     std::vector<Group> groups_;
@@ -164,6 +204,9 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     /// Notifications were lost and the tables must be read again.
     bool resync_needed_ = false;
     Clock::time_point last_resync_{};
+    /// The kernel may have dropped routes without a word.
+    bool routes_stale_ = false;
+    Clock::time_point last_route_reading_{};
 };
 
 }  // namespace tandem::netlink

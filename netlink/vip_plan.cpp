@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <boost/asio/ip/network_v6.hpp>
+
 #include <linux/if_addr.h>
 
 namespace tandem::netlink {
@@ -38,6 +40,26 @@ bool is_own_entry(const VirtualAddress& wanted, const Address& entry) {
     const bool brings_route = entry.prefix_length < full_length;
     const bool secondary = entry.address.is_v4() && (entry.flags & IFA_F_SECONDARY) != 0;
     return entry.prefix_length != wanted.prefix_length || (brings_route && !secondary);
+}
+
+bool is_late_own_entry(const VirtualAddress& wanted, const Address& entry,
+                       std::span<const Address> interface) {
+    const bool v4 = entry.address.is_v4();
+    if (!is_own_entry(wanted, entry) || entry.prefix_length == (v4 ? 32 : 128)) {
+        return false;
+    }
+    if (v4) {
+        return (entry.flags & IFA_F_SECONDARY) == 0;
+    }
+    // IPv6 has no secondary addresses: is there another one of the same network?
+    const auto network =
+        boost::asio::ip::make_network_v6(entry.address.to_v6(), entry.prefix_length).canonical();
+    return std::none_of(interface.begin(), interface.end(), [&](const Address& other) {
+        return other.address.is_v6() && other.address != entry.address &&
+               other.prefix_length == entry.prefix_length &&
+               boost::asio::ip::make_network_v6(other.address.to_v6(), other.prefix_length)
+                       .canonical() == network;
+    });
 }
 
 std::vector<Operation> plan_changes(std::span<const DesiredGroup> desired, const Tables& tables) {

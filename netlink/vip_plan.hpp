@@ -27,6 +27,12 @@ struct DesiredGroup {
 /// is not secondary is what the interface was configured with.
 bool is_own_entry(const VirtualAddress& wanted, const Address& entry);
 
+/// The same for an entry that appeared after start, where what somebody added by hand is removed:
+/// only an address that the interface gets its connected route from, so that removing it would cut
+/// the host off. `interface`: all entries of the interface.
+bool is_late_own_entry(const VirtualAddress& wanted, const Address& entry,
+                       std::span<const Address> interface);
+
 /// One request to the kernel.
 struct Operation {
     enum class Kind : std::uint8_t {

@@ -55,6 +55,7 @@ void VipManager::Impl::on_lease_timer(Group& group) {
             add(group, i, link->index);
         }
     }
+    renew_routes(group);
     arm_lease_timer(group);
     reconcile_soon();
 }
@@ -81,54 +82,11 @@ void VipManager::Impl::recover_lapsed(Group& group) {
             notify(Kind::AddressRepaired, address, "the lease ran out before it was refreshed");
         }
     }
+    // Routes went with the address that is their source, or expired: reconcile() puts them back.
+    routes_stale_ = true;
     arm_lease_timer(group);
     announce(group);
     reconcile_soon();
-}
-
-void VipManager::Impl::send_announcements(Group& group, std::size_t position, unsigned repeat) {
-    // After a lapse the peer may have the address: say nothing.
-    if (!group.acquired || group.lapsed(Clock::now())) {
-        return;
-    }
-    const VirtualAddress& address = group.config.addresses[position];
-    const Link* link = tables_.find_link(address.interface);
-    // Without carrier there is nobody to tell; announced when the carrier is back.
-    if (link == nullptr || !link->running) {
-        return;
-    }
-    if (const error_code error = announcer_.announce(*link, address.address, repeat)) {
-        notify(Kind::AnnounceFailed, address, error.message());
-    }
-}
-
-void VipManager::Impl::announce_all(Group& group, unsigned repeat) {
-    for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
-        send_announcements(group, i, repeat);
-    }
-}
-
-void VipManager::Impl::announce(Group& group) {
-    if (!group.acquired || !running_) {
-        return;
-    }
-    const AnnounceSchedule& schedule = group.config.schedule;
-    announce_all(group, schedule.repeat);
-    if (schedule.second_burst_delay.count() > 0) {
-        arm(group.second_burst_timer, schedule.second_burst_delay, group, &Impl::on_second_burst);
-    }
-    if (schedule.refresh.count() > 0) {
-        arm(group.announce_timer, schedule.refresh, group, &Impl::on_announce_timer);
-    }
-}
-
-void VipManager::Impl::on_second_burst(Group& group) {
-    announce_all(group, group.config.schedule.repeat);
-}
-
-void VipManager::Impl::on_announce_timer(Group& group) {
-    announce_all(group, group.config.schedule.refresh_repeat);
-    arm(group.announce_timer, group.config.schedule.refresh, group, &Impl::on_announce_timer);
 }
 
 }  // namespace tandem::netlink

@@ -20,8 +20,6 @@ namespace {
 
 using boost::system::error_code;
 
-// Since Linux 4.20; glibc 2.36 has no name for it.
-constexpr int kIpv6MulticastAll = 29;
 /// CS6, network control.
 constexpr int kTrafficClass = IPTOS_CLASS_CS6;
 /// Adverts are read as they arrive; what is older than this many bytes of them is of no use.
@@ -44,10 +42,6 @@ class OptionSetter {
         if (!error_ && ::setsockopt(fd_, level, name, value, size) == -1) {
             error_ = last_error();
         }
-    }
-    /// For options that old kernels do not know.
-    void try_set(int level, int name, int value) const {
-        [[maybe_unused]] const int ignored = ::setsockopt(fd_, level, name, &value, sizeof value);
     }
     [[nodiscard]] error_code error() const { return error_; }
 
@@ -77,7 +71,8 @@ IpAddress from_in6_addr(const in6_addr& address) {
 }
 
 void configure_ipv4(OptionSetter& options, const AdvertSocket::Options& wanted) {
-    // Without this a socket hears every group that any process of the host has joined.
+    // Without this a socket hears every group that any process of the host has joined. For IPv6 the
+    // filter sees to it.
     options.set(IPPROTO_IP, IP_MULTICAST_ALL, 0);
     options.set(IPPROTO_IP, IP_MULTICAST_LOOP, 0);
     options.set(IPPROTO_IP, IP_MULTICAST_TTL, static_cast<int>(kTimeToLive));
@@ -92,7 +87,6 @@ void configure_ipv4(OptionSetter& options, const AdvertSocket::Options& wanted) 
 }
 
 void configure_ipv6(OptionSetter& options, const AdvertSocket::Options& wanted) {
-    options.try_set(IPPROTO_IPV6, kIpv6MulticastAll, 0);
     options.set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0);
     options.set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, static_cast<int>(kTimeToLive));
     options.set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, static_cast<int>(wanted.unicast_ttl));
@@ -108,31 +102,8 @@ void configure_ipv6(OptionSetter& options, const AdvertSocket::Options& wanted) 
     }
 }
 
-/// A program of the classic packet filter, which the kernel runs over each packet.
-class Filter {
-  public:
-    static constexpr std::uint32_t kAccept = 0xffffffff;
-    static constexpr std::uint32_t kDrop = 0;
-
-    void add(int code, std::uint32_t operand) {
-        instructions_[size_++] = {static_cast<std::uint16_t>(code), 0, 0, operand};
-    }
-    /// Goes on with the next instruction, or leaves out `skip` of them when the value is another.
-    void continue_if_equal(std::uint32_t value, std::uint8_t skip) {
-        instructions_[size_++] = {BPF_JMP | BPF_JEQ | BPF_K, 0, skip, value};
-    }
-    void finish(std::uint32_t verdict) { add(BPF_RET | BPF_K, verdict); }
-
-    void attach(OptionSetter& options) {
-        const sock_fprog program{.len = static_cast<unsigned short>(size_),
-                                 .filter = instructions_.data()};
-        options.set(SOL_SOCKET, SO_ATTACH_FILTER, program);
-    }
-
-  private:
-    std::array<sock_filter, 16> instructions_{};
-    std::size_t size_ = 0;
-};
+/// Offsets from here on count from the IP header, also where the packet begins behind it.
+constexpr auto kNetworkHeader = static_cast<std::uint32_t>(SKF_NET_OFF);
 
 std::uint32_t word_at(const boost::asio::ip::address_v6::bytes_type& bytes, std::size_t offset) {
     return static_cast<std::uint32_t>(bytes[offset]) << 24U |
@@ -140,36 +111,97 @@ std::uint32_t word_at(const boost::asio::ip::address_v6::bytes_type& bytes, std:
            static_cast<std::uint32_t>(bytes[offset + 2]) << 8U | bytes[offset + 3];
 }
 
-/// Packets of this virtual router that are not our own. An IPv4 raw socket's filter sees the IP
-/// header first, an IPv6 one's only what follows it. A packet too short to be read is dropped.
-Filter make_filter(const AdvertSocket::Options& wanted) {
-    constexpr int kLoadWord = BPF_LD | BPF_W | BPF_ABS;
-    Filter filter;
-    const bool ipv4 = wanted.family == Family::Ipv4;
-    if (wanted.virtual_router_id != 0) {
-        if (ipv4) {
-            filter.add(BPF_LDX | BPF_B | BPF_MSH, 0);  // header length
-            filter.add(BPF_LD | BPF_B | BPF_IND, 1);
-        } else {
-            filter.add(BPF_LD | BPF_B | BPF_ABS, 1);
-        }
-        filter.continue_if_equal(wanted.virtual_router_id, ipv4 ? 2 : 8);
+/// A program of the classic packet filter, which the kernel runs over each packet; `ld len` and so
+/// on in the words of bpf_asm.
+class Filter {
+  public:
+    /// Where a comparison goes on. The last two stand for the end of the program until finish().
+    enum Target : std::uint8_t { Next = 0, Drop = 254, Accept = 255 };
+
+    void add(int code, std::uint32_t operand = 0) {
+        instructions_[size_++] = {static_cast<std::uint16_t>(code), 0, 0, operand};
     }
-    if (ipv4) {
-        filter.add(kLoadWord, 12);
-        filter.continue_if_equal(wanted.source.to_v4().to_uint(), 1);
-    } else {
-        constexpr auto kSourceOffset = static_cast<std::uint32_t>(SKF_NET_OFF) + 8;
-        const auto source = wanted.source.to_v6().to_bytes();
+    void compare(int code, std::uint32_t operand, Target if_true, Target if_false) {
+        instructions_[size_++] = {static_cast<std::uint16_t>(BPF_JMP | BPF_K | code), if_true,
+                                  if_false, operand};
+    }
+    /// @param offset of an IPv6 address in the network header.
+    void compare_address(std::uint32_t offset, const IpAddress& address, Target if_equal,
+                         Target if_different) {
+        const auto bytes = address.to_v6().to_bytes();
         for (std::uint8_t word = 0; word < 4; ++word) {
-            filter.add(kLoadWord, kSourceOffset + word * 4U);
-            // The last instruction but one drops, the last one accepts.
-            filter.continue_if_equal(word_at(source, word * std::size_t{4}),
-                                     static_cast<std::uint8_t>(7 - 2 * word));
+            const bool last = word == 3;
+            const auto next = static_cast<Target>(6 - 2 * word);  // behind the fourth comparison
+            add(BPF_LD | BPF_W | BPF_ABS, kNetworkHeader + offset + word * 4U);
+            compare(BPF_JEQ, word_at(bytes, word * std::size_t{4}), last ? if_equal : Next,
+                    if_different == Next ? next : if_different);
         }
     }
-    filter.finish(Filter::kDrop);
-    filter.finish(Filter::kAccept);
+    void finish() {
+        for (std::size_t i = 0; i < size_; ++i) {
+            resolve(instructions_[i].jt, i);
+            resolve(instructions_[i].jf, i);
+        }
+        add(BPF_RET | BPF_K, 0);
+        add(BPF_RET | BPF_K, 0xffffffff);
+    }
+    void attach(OptionSetter& options) {
+        const sock_fprog program{.len = static_cast<unsigned short>(size_),
+                                 .filter = instructions_.data()};
+        options.set(SOL_SOCKET, SO_ATTACH_FILTER, program);
+    }
+
+  private:
+    /// Jumps are relative to the next instruction.
+    void resolve(std::uint8_t& jump, std::size_t from) const {
+        if (jump == Drop || jump == Accept) {
+            jump = static_cast<std::uint8_t>(size_ - from - (jump == Drop ? 1 : 0));
+        }
+    }
+
+    std::array<sock_filter, 32> instructions_{};
+    std::size_t size_ = 0;
+};
+
+/// An unbound IPv6 raw socket hears every group of the host, also with IPV6_MULTICAST_ALL off.
+void add_group_check(Filter& filter, const std::optional<IpAddress>& group) {
+    constexpr std::uint32_t kDestinationOffset = 24;
+    constexpr std::uint32_t kMulticast = 0xff;
+    filter.add(BPF_LD | BPF_B | BPF_ABS, kNetworkHeader + kDestinationOffset);
+    if (!group) {
+        filter.compare(BPF_JEQ, kMulticast, Filter::Drop, Filter::Next);
+        return;
+    }
+    constexpr auto kBehindComparison = static_cast<Filter::Target>(8);
+    filter.compare(BPF_JEQ, kMulticast, Filter::Next, kBehindComparison);
+    filter.compare_address(kDestinationOffset, *group, Filter::Next, Filter::Drop);
+}
+
+/// Drops what is our own, for another virtual router, or for a group that we did not join. What is
+/// too short to have a VRID comes through, to be counted. An IPv4 raw socket's filter sees the IP
+/// header first, an IPv6 one's only what follows it.
+Filter make_filter(const AdvertSocket::Options& wanted) {
+    constexpr std::uint32_t kVirtualRouterIdOffset = 1;
+    Filter filter;
+    if (wanted.family == Family::Ipv4) {
+        filter.add(BPF_LD | BPF_W | BPF_ABS, 12);
+        filter.compare(BPF_JEQ, wanted.source.to_v4().to_uint(), Filter::Drop, Filter::Next);
+        filter.add(BPF_LDX | BPF_B | BPF_MSH, 0);  // x = length of the IP header
+    } else {
+        filter.compare_address(8, wanted.source, Filter::Drop, Filter::Next);
+        add_group_check(filter, wanted.multicast_group);
+        filter.add(BPF_LDX | BPF_W | BPF_IMM, 0);
+    }
+    if (wanted.virtual_router_id != 0) {
+        filter.add(BPF_LD | BPF_W | BPF_LEN);
+        filter.add(BPF_ALU | BPF_SUB | BPF_X);
+        filter.compare(BPF_JGT, kVirtualRouterIdOffset, Filter::Next, Filter::Accept);
+        filter.add(BPF_LD | BPF_B | BPF_IND, kVirtualRouterIdOffset);
+        filter.compare(BPF_JEQ, wanted.virtual_router_id, Filter::Accept, Filter::Drop);
+    } else {
+        filter.add(BPF_JMP | BPF_JA, 1);  // over "drop"
+    }
+    filter.finish();
     return filter;
 }
 
@@ -184,7 +216,7 @@ void discard_early_packets(int fd) {
 error_code configure(int fd, const AdvertSocket::Options& wanted) {
     OptionSetter options{fd};
     Filter nothing;
-    nothing.finish(Filter::kDrop);
+    nothing.finish();  // begins with the verdict "drop"
     nothing.attach(options);
     options.set(SOL_SOCKET, SO_BINDTODEVICE, wanted.interface.c_str(),
                 static_cast<socklen_t>(wanted.interface.size()));

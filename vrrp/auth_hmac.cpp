@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -79,11 +80,11 @@ Signature compute_signature(const std::vector<std::uint8_t>& key,
     } else {
         std::ranges::copy(signed_message.source.to_v6().to_bytes(), input.begin() + 4);
     }
-    const auto copied_message = input.begin() + kPseudoHeaderSize;
-    const auto copied_trailer = std::ranges::copy(message, copied_message).out;
-    copied_message[kChecksumOffset] = 0;
-    copied_message[kChecksumOffset + 1] = 0;
-    std::ranges::copy(trailer.first(kSignatureOffset), copied_trailer);
+    std::ranges::copy(message, input.begin() + kPseudoHeaderSize);
+    input[kPseudoHeaderSize + kChecksumOffset] = 0;
+    input[kPseudoHeaderSize + kChecksumOffset + 1] = 0;
+    std::ranges::copy(trailer.first(kSignatureOffset),
+                      input.begin() + kPseudoHeaderSize + message.size());
 
     std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
     const std::size_t size = kPseudoHeaderSize + message.size() + kTrailerSize;
@@ -107,7 +108,7 @@ milliseconds clock_skew(std::span<const std::uint8_t, kTrailerSize> trailer, Wal
     return milliseconds{(difference >> 16) * 1000 / 65536};
 }
 
-HmacSigner::HmacSigner(const AuthHmacConfig& config) : config_{config} {}
+HmacSigner::HmacSigner(AuthHmacConfig config) : config_{std::move(config)} {}
 
 Trailer HmacSigner::sign(const SignedMessage& signed_message, WallTime now) {
     const Sequence clock = to_sequence(now);
@@ -124,10 +125,9 @@ Trailer HmacSigner::sign(const SignedMessage& signed_message, WallTime now) {
     return trailer;
 }
 
-HmacVerifier::HmacVerifier(const AuthHmacConfig& config,
-                           const std::vector<IpAddress>& unicast_peers,
+HmacVerifier::HmacVerifier(AuthHmacConfig config, const std::vector<IpAddress>& unicast_peers,
                            const std::vector<ReplayMark>& marks)
-    : config_{config},
+    : config_{std::move(config)},
       max_marks_{unicast_peers.empty() ? kMulticastSenders : unicast_peers.size()} {
     marks_.reserve(max_marks_);
     for (const ReplayMark& mark : marks) {

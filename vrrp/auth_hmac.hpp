@@ -58,7 +58,7 @@ using Sequence = std::uint64_t;
 class HmacSigner {
   public:
     /// @pre config.active_key is one of config.keys, otherwise sign() throws std::out_of_range.
-    explicit HmacSigner(const AuthHmacConfig& config);
+    explicit HmacSigner(AuthHmacConfig config);
     /// Once per advertisement; the same trailer goes to every unicast peer. In every mode:
     /// encode() leaves the trailer out in Mode::ReceiveOnly.
     /// @pre the message has kMinMessageSize to kMaxMessageSize bytes.
@@ -91,7 +91,7 @@ class HmacVerifier {
     /// @param unicast_peers whom decode() lets through; empty for multicast.
     /// @param marks of an earlier life, the latest last: a restarted node would otherwise take what
     /// was captured before. Those of unknown peers are dropped.
-    HmacVerifier(const AuthHmacConfig& config, const std::vector<IpAddress>& unicast_peers,
+    HmacVerifier(AuthHmacConfig config, const std::vector<IpAddress>& unicast_peers,
                  const std::vector<ReplayMark>& marks);
 
     /// @param trailer what follows the message: empty when the datagram ends with it.

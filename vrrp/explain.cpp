@@ -31,7 +31,7 @@ std::string explain_destination(const Datagram& datagram, const InstanceConfig& 
 
 std::string explain_time_to_live(const Datagram& datagram, const InstanceConfig& config) {
     const std::string name = config.family == Family::Ipv4 ? "TTL" : "hop limit";
-    const std::string found = "its " + name + " is " + number(datagram.time_to_live);
+    std::string found = "its " + name + " is " + number(datagram.time_to_live);
     if (config.unicast_peers.empty()) {
         return found + " instead of 255: it is not on this link";
     }

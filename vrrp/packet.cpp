@@ -406,12 +406,12 @@ std::span<std::uint8_t> encode_into(PacketBuffer& buffer, const InstanceConfig& 
     AddressList list{config};
     const auto addresses = list.entries();
     const std::span<std::uint8_t> message{buffer.data(), message_size(config, addresses.size())};
-    std::ranges::fill(message, std::uint8_t{0});
     message[0] =
         static_cast<std::uint8_t>(static_cast<unsigned>(config.version) << 4U | kTypeAdvertisement);
     message[1] = config.virtual_router_id;
     message[2] = priority;
     message[3] = static_cast<std::uint8_t>(addresses.size());
+    write_u16(message, kChecksumOffset, 0);
     auto out = message.begin() + kHeaderSize;
     for (const AddressBytes& address : addresses) {
         out = std::ranges::copy(Bytes{address}.first(address_size(config.family)), out).out;
@@ -434,7 +434,7 @@ std::span<std::uint8_t> encode_into(PacketBuffer& buffer, const InstanceConfig& 
         return message;
     }
     const Trailer trailer = signer->sign({.message = message, .source = source}, now);
-    std::ranges::copy(trailer, message.end());
+    std::ranges::copy(trailer, buffer.begin() + message.size());
     return {buffer.data(), message.size() + trailer.size()};
 }
 

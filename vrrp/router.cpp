@@ -307,6 +307,10 @@ void Router::Impl::finish_shutdown() {
     if (shutdown_handlers.empty() || elector.state() != State::Initialize) {
         return;
     }
+    if (verifier) {
+        // What was heard since they were last kept would be accepted once more after a restart.
+        environment.on_replay_marks(config.name, verifier->marks());
+    }
     for (const auto& handler : std::exchange(shutdown_handlers, {})) {
         handler();
     }

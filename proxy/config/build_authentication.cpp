@@ -81,7 +81,7 @@ class AuthenticationBuilder {
         const Position at = draft_.auth_type ? draft_.auth_type->at : draft_.auth_pass->at;
         if (election_.version == Version::V3) {
             reporter_.error(at, label() + "VRRP version 3 has no authentication; it is ignored",
-                            "remove the authentication block");
+                            "remove the authentication block, or use auth_hmac on all nodes");
             return;
         }
         if (!draft_.auth_type || !draft_.auth_pass) {
@@ -169,9 +169,14 @@ class AuthenticationBuilder {
         std::string value = draft.value;
         if (value.starts_with(kFile)) {
             const std::string path = value.substr(kFile.size());
+            if (!path.starts_with('/')) {
+                reject(draft, "is in a file without a full path", "write file:/PATH");
+                return std::nullopt;
+            }
             FileContent file = context_.environment.read(path);
             if (!file.text) {
-                reject(draft, "cannot be read from " + path + ": " + file.reason);
+                reject(draft, "cannot be read from " + path + ": " + file.reason,
+                       "correct the path or the permissions");
                 return std::nullopt;
             }
             if (file.exposed) {
@@ -193,11 +198,14 @@ class AuthenticationBuilder {
         return key;
     }
 
-    void reject(const HmacDraft::Key& draft, const std::string& problem) {
+    void reject(const HmacDraft::Key& draft, const std::string& problem,
+                const std::string& advice =
+                    "a key has 32 to 64 bytes; write hex: and what openssl "
+                    "rand -hex 32 prints") {
         reporter_.error(draft.at,
                         label() + "auth_hmac: key " + std::to_string(draft.id) + ' ' + problem +
                             "; it is ignored",
-                        "a key has 32 to 64 bytes; openssl rand -hex 32 makes one");
+                        advice);
     }
 
     vrrp::InstanceConfig& election_;

@@ -319,7 +319,10 @@ class RelationBuilder {
         std::string names;
         for (const TrackedObject& tracked : settings.tracked) {
             if (tracked.weight != 0) {
-                names += (names.empty() ? "" : ", ") + name_of(tracked.kind) + " " + tracked.name;
+                names.append(names.empty() ? "" : ", ")
+                    .append(name_of(tracked.kind))
+                    .append(" ")
+                    .append(tracked.name);
             }
         }
         if (!names.empty()) {
@@ -350,10 +353,19 @@ class RelationBuilder {
         if (first == nullptr || (draft.nopreempt && !settings.election.preempt)) {
             return;
         }
-        const std::string range = std::to_string(std::clamp(least, 1, 254)) + " to " +
-                                  std::to_string(std::clamp(most, 1, 254));
+        least = std::clamp(least, 1, 254);
+        most = std::clamp(most, 1, 254);
+        const std::string label = "(" + draft.name + ") ";
+        if (least == most) {
+            reporter_.warning(position_of(draft, *first),
+                              label + "its weights change nothing: the priority is always " +
+                                  std::to_string(least),
+                              "priorities are kept in 1 to 254; choose one farther from the end");
+            return;
+        }
         reporter_.note(position_of(draft, *first),
-                       "(" + draft.name + ") its weights make the priority " + range,
+                       label + "its weights make the priority " + std::to_string(least) + " to " +
+                           std::to_string(most),
                        "they change who is active only if the other node's priority is in between");
     }
 
@@ -398,12 +410,16 @@ class RelationBuilder {
             }
             auto command = commands_.resolve(draft.command, "vrrp_script '" + name + "'");
             if (!command) {
+                reporter_.warning(
+                    draft.at,
+                    "vrrp_script '" + name + "' is not tracked: it does not change who is active",
+                    "correct what is said about its command");
                 untrack(TrackKind::Script, name);
                 continue;
             }
             ScriptSettings settings = draft.settings;
             settings.command = *std::move(command);
-            if (settings.timeout == settings.timeout.zero()) {
+            if (settings.timeout.count() == 0) {
                 settings.timeout = settings.interval;
             }
             model_.scripts.push_back(std::move(settings));

@@ -65,6 +65,34 @@ bool read_script(Value& value) {
     return true;
 }
 
+/// Levenshtein's distance, or `limit` as soon as it cannot be less: most names are far off, and
+/// their lengths alone tell.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
+    const std::size_t difference = std::max(a.size(), b.size()) - std::min(a.size(), b.size());
+    if (difference >= limit) {
+        return limit;
+    }
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+        row[i] = i;
+    }
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        std::size_t least = i;
+        for (std::size_t k = 1; k <= b.size(); ++k) {
+            const std::size_t substitution = diagonal + (a[i - 1] == b[k - 1] ? 0 : 1);
+            diagonal = row[k];
+            row[k] = std::min({row[k] + 1, row[k - 1] + 1, substitution});
+            least = std::min(least, row[k]);
+        }
+        if (least >= limit) {
+            return limit;
+        }
+    }
+    return row.back();
+}
+
 }  // namespace
 
 std::chrono::milliseconds Value::milliseconds() const {
@@ -221,28 +249,15 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
     std::string_view best;
     // One mistake per three letters is still the same word.
     std::size_t best_distance = word.size() / 3 + 1;
-    std::vector<std::size_t> row;
     for (const std::string_view name : names) {
         constexpr std::size_t kMeaningful = 5;
         if (std::min(word.size(), name.size()) >= kMeaningful &&
             word.substr(0, name.size()) == name.substr(0, word.size())) {
             return name;
         }
-        row.resize(name.size() + 1);
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            row[i] = i;
-        }
-        for (std::size_t w = 1; w <= word.size(); ++w) {
-            std::size_t diagonal = row[0];
-            row[0] = w;
-            for (std::size_t n = 1; n <= name.size(); ++n) {
-                const std::size_t substitution = diagonal + (word[w - 1] == name[n - 1] ? 0 : 1);
-                diagonal = row[n];
-                row[n] = std::min({row[n] + 1, row[n - 1] + 1, substitution});
-            }
-        }
-        if (row.back() < best_distance) {
-            best_distance = row.back();
+        const std::size_t distance = edit_distance(word, name, best_distance);
+        if (distance < best_distance) {
+            best_distance = distance;
             best = name;
         }
     }

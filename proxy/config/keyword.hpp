@@ -158,7 +158,8 @@ void read_block(Target& target, const std::vector<Statement>& statements, std::s
             Value value{statement, reporter, 0, {}, true, {}, {}, {}};
             if (read_value(found->value, value)) {
                 found->apply(target, value);
-                if (!statement.arguments.empty() && !statement.has_block && !reporter.full()) {
+                const std::size_t used = found->value.kind == Kind::Flag ? 0 : 1;
+                if (statement.arguments.size() > used && !statement.has_block && !reporter.full()) {
                     report_lost_statement(found->value, statement, known_names(keywords, unused),
                                           reporter);
                 }

@@ -20,6 +20,7 @@ class HostCheck {
         check_interface(instance);
         check_tracked(instance.tracked);
         check_source(instance);
+        check_peers(instance);
         for (const auto* list : {&instance.addresses, &instance.excluded}) {
             for (const AddressDraft& address : *list) {
                 check_missing(address.address.interface, address.at,
@@ -77,6 +78,36 @@ class HostCheck {
             reporter_.error(instance.source->at, source.to_string() + " is not on this host",
                             "was it copied from the other node's file?");
         }
+    }
+
+    /// keepalived accepts any TTL from a peer; here 255 must arrive, which a router takes away.
+    void check_peers(const InstanceDraft& instance) {
+        for (const PeerDraft& peer : instance.peers) {
+            if (peer.address.is_v6() || peer.min_ttl || peer.max_ttl) {
+                continue;
+            }
+            bool known = false;
+            bool on_link = false;
+            for (const HostAddress& own : addresses_) {
+                if (own.interface == instance.interface && own.address.is_v4()) {
+                    known = true;
+                    on_link = on_link || same_network(own, peer.address);
+                }
+            }
+            if (known && !on_link) {
+                reporter_.warning(peer.at,
+                                  peer.address.to_string() + " is not on a network of " +
+                                      instance.interface +
+                                      ": what it sends is dropped if a router is in between",
+                                  "write min_ttl 254 behind it, one less for each further router");
+            }
+        }
+    }
+
+    static bool same_network(const HostAddress& own, const IpAddress& other) {
+        const unsigned length = own.prefix_length;
+        const std::uint32_t mask = length == 0 ? 0 : 0xffffffffU << (32U - length);
+        return ((own.address.to_v4().to_uint() ^ other.to_v4().to_uint()) & mask) == 0;
     }
 
     /// A virtual address that is here at the moment looks like an own one, but it has the

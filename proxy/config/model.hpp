@@ -86,7 +86,8 @@ struct TrackedProcessSettings {
     /// process: the command's name or path and, unless Match::Name, the parameters compared.
     std::vector<std::string> command;
     /// Name: only the command is compared. Exact: all parameters are equal. Initial: the parameters
-    /// begin with these. Partial: these and then any characters.
+    /// begin with these, more may follow (param_match partial). Partial: these and then any
+    /// characters (param_match initial).
     Match match = Match::Name;
     /// Compare with the whole command line instead of the kernel's 15 byte name.
     bool full_command = false;

@@ -135,8 +135,7 @@ class RouteReader {
 
     bool drop(const Word& at, const std::string& text) {
         reporter_.error(at.at, text + "; the route is ignored",
-                        "write [TYPE] NETWORK/LENGTH [via GATEWAY] [dev INTERFACE] [src ADDRESS] "
-                        "[table NUMBER] [metric NUMBER]");
+                        "write NETWORK/LENGTH [via GATEWAY] [dev INTERFACE] [table NUMBER]");
         return false;
     }
 

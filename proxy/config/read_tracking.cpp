@@ -133,11 +133,12 @@ void read_process(ProcessDraft& process, const Value& value) {
     }
 }
 
-/// Without parameters it says that the process must have none.
+/// keepalived's words: `partial` compares the first parameters and allows more, `initial` allows
+/// the last one to be longer. Without parameters either says that the process must have none.
 void read_match(ProcessDraft& process, const Value& value) {
     using Match = TrackedProcessSettings::Match;
     if (value.word == "initial" || value.word == "partial") {
-        process.settings.match = value.word == "initial" ? Match::Initial : Match::Partial;
+        process.settings.match = value.word == "partial" ? Match::Initial : Match::Partial;
     } else {
         value.reporter.error(value.at, "unknown param_match '" + value.word + "' is ignored",
                              "allowed: initial, partial");

@@ -6,6 +6,7 @@ namespace tandem::config {
 namespace {
 
 constexpr const char* kDefaultUser = "keepalived_script";
+constexpr const char* kScriptUser = "script_user";
 
 }  // namespace
 
@@ -59,11 +60,13 @@ std::optional<Account> CommandResolver::account(const CommandDraft& draft,
     if (!context_.check_host) {
         return context_.environment.own_account();
     }
-    reporter_.error(draft.at,
-                    what + ": user '" + draft.user + "'" +
-                        (draft.group.empty() ? "" : " or group '" + draft.group + "'") +
-                        " does not exist; it is not run",
-                    "create it; a command with arguments goes into double quotes");
+    const bool for_all = what == kScriptUser;
+    reporter_.error(
+        draft.at,
+        what + ": user '" + draft.user + "'" +
+            (draft.group.empty() ? "" : " or group '" + draft.group + "'") + " does not exist; " +
+            (for_all ? "commands without a user of their own are not run" : "it is not run"),
+        for_all ? "create it" : "create it; a command with arguments goes into double quotes");
     return std::nullopt;
 }
 
@@ -72,7 +75,7 @@ void CommandResolver::set_default_account(Position at) {
     if (script_user) {
         default_user_ = script_user->user;
         default_group_ = script_user->group;
-        default_account_ = account(*script_user, "script_user");
+        default_account_ = account(*script_user, kScriptUser);
         return;
     }
     if (const auto account = context_.environment.user(kDefaultUser)) {

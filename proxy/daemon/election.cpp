@@ -262,6 +262,7 @@ boost::system::error_code Election::start() {
     }
     asio::post(impl_->context, [this] {
         impl_->started = true;
+        impl_->forget_sightings();
         for (const auto& instance : impl_->instances) {
             impl_->apply_tracking(*instance);
         }

@@ -16,6 +16,9 @@ namespace asio = boost::asio;
 /// answering for longer than the peer's takeover allows (I1).
 constexpr Milliseconds kRelayPatience{250};
 
+/// A full queue of sightings loses the newest frames, so it is emptied this often.
+constexpr std::chrono::seconds kSightingAge{1};
+
 const Message& message_of(netlink::Notice::Kind kind) {
     using Kind = netlink::Notice::Kind;
     switch (kind) {
@@ -216,6 +219,19 @@ void Election::Impl::on_concern(const std::string& name, const vrrp::Concern& co
             {"mac", mac},
             {"reason", kind},
             {"detail", concern.detail}});
+}
+
+void Election::Impl::forget_sightings() {
+    sighting_timer.expires_after(kSightingAge);
+    sighting_timer.async_wait([this](boost::system::error_code error) {
+        if (error) {
+            return;
+        }
+        for (const auto& instance : instances) {
+            instance->sightings.forget();
+        }
+        forget_sightings();
+    });
 }
 
 void Election::Impl::on_replay_marks(const std::string& name,

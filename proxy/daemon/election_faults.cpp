@@ -236,7 +236,10 @@ void Election::Impl::run_group(Group& group) {
             const vrrp::Elector& elector = member.router->elector();
             const bool own_fault =
                 member.router->transport_fault() || !member.tracking_faults.empty();
-            views[i] = {elector.state(), elector.releasing(), elector.wants_active(), own_fault};
+            views[i] = {.state = elector.state(),
+                        .releasing = elector.releasing(),
+                        .wants_active = elector.wants_active(),
+                        .faulty = own_fault};
         }
         const auto orders = plan_sync_group(views, group.faulty);
         if (orders.empty()) {

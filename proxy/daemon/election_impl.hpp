@@ -114,6 +114,9 @@ struct Election::Impl : vrrp::RouterEnvironment {
     void order(Group& group, const vrrp::MemberOrder& member_order);
     void tell_group(Group& group);
 
+    /// Once a second: what the sightings hold grows old.
+    void forget_sightings();
+
     // Planned failover and control: election.cpp
     void run(FailoverActions actions);
     void arm_failover_timer();
@@ -142,6 +145,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
     FailoverMachine failover;
     std::function<void(FailoverResult)> failover_handler;
     boost::asio::steady_timer failover_timer;
+    boost::asio::steady_timer sighting_timer{context};
     bool started = false;
     bool stopping = false;
     std::thread thread;

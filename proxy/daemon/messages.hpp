@@ -48,6 +48,14 @@ inline constexpr Message kNoRealtime{
 inline constexpr Message kNoMemoryLock{
     "NODE_NO_MEMORY_LOCK", Level::Info, "memory is not locked: {error}",
     "give the process CAP_IPC_LOCK or an unlimited RLIMIT_MEMLOCK", false};
+inline constexpr Message kReportsLost{
+    "NODE_REPORTS_LOST", Level::Warning,
+    "{count} reports of other threads were lost: the control thread did not run", "", true};
+inline constexpr Message kLogLinesLost{
+    "LOG_LINES_LOST", Level::Warning, "{count} log lines were lost before this one",
+    "look at what takes the log: a full disk, a pipe that nobody reads, a stopped syslog; "
+    "`tandemctl events` has the state changes",
+    false};
 
 // Election. keepalived's phrases are kept: people grep for them.
 inline constexpr Message kEnteringActive{"ELECTION_ACTIVE", Level::Info,
@@ -198,6 +206,8 @@ inline constexpr std::array kAll{kStarting,
                                  kConfigDiagnostic,
                                  kNoRealtime,
                                  kNoMemoryLock,
+                                 kReportsLost,
+                                 kLogLinesLost,
                                  kEnteringActive,
                                  kEnteringBackup,
                                  kEnteringFault,

@@ -4,6 +4,7 @@
 #include "proxy/control/server.hpp"
 #include "proxy/daemon/control_backend.hpp"
 #include "proxy/daemon/election.hpp"
+#include "proxy/daemon/handover.hpp"
 #include "proxy/daemon/logging.hpp"
 #include "proxy/daemon/notifier.hpp"
 #include "proxy/daemon/realtime.hpp"
@@ -14,6 +15,7 @@
 
 #include <csignal>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -31,12 +33,15 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::seconds kStopBound{10};
 
-/// Everything that happened, to the log and to the event list. Messages of other threads are
-/// handed to the control thread first.
+/// Everything that happened, to the log and to the event list. Reports of other threads are handed
+/// to the control thread first, which may be slow: bounded, and without a lock that the election
+/// thread could wait for.
 class Journal : public ElectionObserver, public relay::EngineObserver {
   public:
     Journal(asio::io_context& context, const LogOptions& options)
-        : context_(context), log_(options) {}
+        : log_(options),
+          from_election_(context, [this](std::uint64_t lost) { on_lost(lost); }),
+          from_relay_(context, [this](std::uint64_t lost) { on_lost(lost); }) {}
 
     void set_on_event(std::function<void()> on_event) { on_event_ = std::move(on_event); }
     [[nodiscard]] const control::EventLog& events() const { return events_; }
@@ -61,8 +66,15 @@ class Journal : public ElectionObserver, public relay::EngineObserver {
         }
     }
 
+    /// On the control thread only: what other threads handed over before this.
+    void drain() {
+        from_election_.drain();
+        from_relay_.drain();
+    }
+
     void on_election_message(const Message& message, Fields fields) override {
-        hand_over(message, std::move(fields));
+        from_election_.push(
+            [this, &message, fields = std::move(fields)] { write(message, fields); });
     }
     /// Where events for notify scripts go; set before the election starts.
     void set_notifier(Notifier* notifier) { notifier_ = notifier; }
@@ -74,16 +86,16 @@ class Journal : public ElectionObserver, public relay::EngineObserver {
 
     void on_instance_event(const std::string& instance, NotifyEvent event,
                            std::uint8_t priority) override {
-        asio::post(context_, [this, instance, event, priority] {
+        from_election_.push([this, instance, event, priority] {
             notifier_->instance_changed(instance, event, priority);
         });
     }
     void on_group_event(const std::string& group, NotifyEvent event) override {
-        asio::post(context_, [this, group, event] { notifier_->group_changed(group, event); });
+        from_election_.push([this, group, event] { notifier_->group_changed(group, event); });
     }
     void on_replay_marks(const std::string& instance,
                          const std::vector<vrrp::ReplayMark>& marks) override {
-        asio::post(context_, [this, instance, marks] {
+        from_election_.push([this, instance, marks] {
             replay_marks_[instance] = marks;
             if (const auto error = save_replay_marks(replay_file_, replay_marks_)) {
                 write(messages::kReplayMarksNotKept, {{"error", error.message()}});
@@ -91,15 +103,15 @@ class Journal : public ElectionObserver, public relay::EngineObserver {
         });
     }
     void on_accept_paused(std::string_view service, std::string_view reason) override {
-        hand_over(messages::kAcceptPaused,
-                  {{"service", std::string{service}}, {"limit", std::string{reason}}});
+        on_relay_message(messages::kAcceptPaused,
+                         {{"service", std::string{service}}, {"limit", std::string{reason}}});
     }
     void on_accept_resumed(std::string_view service) override {
-        hand_over(messages::kAcceptResumed, {{"service", std::string{service}}});
+        on_relay_message(messages::kAcceptResumed, {{"service", std::string{service}}});
     }
     void on_no_upstream(std::string_view service, std::string_view last_error) override {
-        hand_over(messages::kNoUpstream,
-                  {{"service", std::string{service}}, {"error", std::string{last_error}}});
+        on_relay_message(messages::kNoUpstream,
+                         {{"service", std::string{service}}, {"error", std::string{last_error}}});
     }
 
   private:
@@ -110,14 +122,19 @@ class Journal : public ElectionObserver, public relay::EngineObserver {
         }
         return key;
     }
-    void hand_over(const Message& message, Fields fields) {
-        asio::post(context_, [this, &message, fields = std::move(fields)]() mutable {
-            write(message, std::move(fields));
-        });
+    void on_relay_message(const Message& message, Fields fields) {
+        const std::lock_guard lock{relay_mutex_};
+        from_relay_.push([this, &message, fields = std::move(fields)] { write(message, fields); });
+    }
+    void on_lost(std::uint64_t count) {
+        write(messages::kReportsLost, {{"count", std::to_string(count)}});
     }
 
-    asio::io_context& context_;
     Log log_;
+    Handover from_election_;
+    /// Of all workers: they are ordinary threads and may wait for each other.
+    std::mutex relay_mutex_;
+    Handover from_relay_;
     LogLimiter limiter_;
     control::EventLog events_;
     std::function<void()> on_event_;
@@ -138,7 +155,9 @@ std::vector<relay::IpAddress> virtual_addresses(const config::Model& model) {
 
 class Node {
   public:
-    Node(const Options& options, std::string name, const config::LoadResult& loaded)
+    /// @param memory_problem why memory is not locked; empty: it is.
+    Node(const Options& options, std::string name, const config::LoadResult& loaded,
+         const std::string& memory_problem)
         : options_(options),
           name_(std::move(name)),
           model_(loaded.model),
@@ -176,6 +195,9 @@ class Node {
           server_(context_, backend_),
           signals_(context_, SIGTERM, SIGINT, SIGHUP),
           stop_timer_(context_) {
+        if (!memory_problem.empty()) {
+            journal_.write(messages::kNoMemoryLock, {{"error", memory_problem}});
+        }
         for (const auto& diagnostic : loaded.diagnostics) {
             if (diagnostic.severity > config::Severity::Note) {
                 journal_.write(messages::kConfigDiagnostic,
@@ -186,6 +208,7 @@ class Node {
 
     NodeExit run() {
         if (!start()) {
+            journal_.drain();
             return NodeExit::Failed;
         }
         context_.run();
@@ -214,9 +237,6 @@ class Node {
     bool start() {
         journal_.write(messages::kStarting, {{"version", TANDEM_VERSION}, {"node", name_}});
         journal_.set_on_event([this] { server_.notify_followers(); });
-        if (const std::string problem = lock_memory(); !problem.empty()) {
-            journal_.write(messages::kNoMemoryLock, {{"error", problem}});
-        }
         // The control socket comes before the addresses: it is what tells a second daemon that a
         // first one runs, and the second must not remove the first one's addresses as leftovers.
         if (mkdir(options_.run_directory.c_str(), 0755) == -1 && errno != EEXIST) {
@@ -281,17 +301,20 @@ class Node {
                 finish_stop();
             }
         });
-        // The last events for the scripts were posted before this one.
         election_.shutdown([this] {
-            asio::post(context_, [this] { notifier_.stop([this] { finish_stop(); }); });
+            asio::post(context_, [this] {
+                // The last events for the scripts are among them.
+                journal_.drain();
+                notifier_.stop([this] { finish_stop(); });
+            });
         });
     }
 
     void finish_stop() {
         stop_timer_.cancel();
+        journal_.drain();
         journal_.write(messages::kStopped, {});
         server_.stop();
-        // What other threads handed over before this is written first.
         asio::post(context_, [this] { context_.stop(); });
     }
 
@@ -324,7 +347,9 @@ class Node {
 
 NodeExit run_node(const Options& options, const std::string& node_name,
                   const config::LoadResult& loaded) {
-    Node node(options, node_name, loaded);
+    // Before any thread exists.
+    const std::string memory_problem = lock_memory();
+    Node node(options, node_name, loaded, memory_problem);
     return node.run();
 }
 

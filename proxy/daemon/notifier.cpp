@@ -17,6 +17,10 @@ namespace {
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
+/// Of the time that stop() has: for what runs already. The rest is for STOP programs that wait.
+constexpr std::chrono::milliseconds kLastWords =
+    std::chrono::milliseconds{Notifier::kStopPatience} / 2;
+
 /// Executes one NotifyQueue.
 class QueueRunner {
   public:
@@ -155,7 +159,7 @@ struct Notifier::Impl {
         for (auto& fifo : fifos) {
             fifo->close([this] { finish_if_idle(); });
         }
-        stop_timer.set(stop_deadline - kStopPatience / 2);
+        stop_timer.set(Clock::now() + kLastWords);
         asio::post(context, [this, here = std::weak_ptr<char>(alive)] {
             if (!here.expired()) {
                 finish_if_idle();
@@ -163,7 +167,6 @@ struct Notifier::Impl {
         });
     }
 
-    /// Half of the patience is for what runs already, the other half for STOP programs that wait.
     void on_stop_deadline(Clock::time_point now) {
         if (stopping == Stopping::MakingWay && now >= stop_deadline) {
             finish();

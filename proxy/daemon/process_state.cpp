@@ -15,7 +15,8 @@ bool command_matches(const config::TrackedProcessSettings& settings, std::string
         return !command_line.empty() && command_line.front() == wanted;
     }
     const std::size_t slash = wanted.rfind('/');
-    const std::string_view base = slash == wanted.npos ? wanted : wanted.substr(slash + 1);
+    const std::string_view base =
+        slash == std::string_view::npos ? wanted : wanted.substr(slash + 1);
     return !base.empty() && name == base.substr(0, kCommandNameSize);
 }
 
@@ -50,8 +51,9 @@ std::vector<std::string> parse_command_line(std::string_view bytes) {
 }
 
 bool needs_command_line(const config::TrackedProcessSettings& settings, std::string_view name) {
-    return settings.full_command ||
-           (settings.match != Match::Name && command_matches(settings, name, {}));
+    return !settings.command.empty() &&
+           (settings.full_command ||
+            (settings.match != Match::Name && command_matches(settings, name, {})));
 }
 
 bool matches(const config::TrackedProcessSettings& settings, std::string_view name,

@@ -214,6 +214,7 @@ SpawnedProcess spawn(const config::Command& command) {
     keep_results();
     std::vector<std::string> words = command.arguments;
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (std::string& word : words) {
         arguments.push_back(word.data());
     }

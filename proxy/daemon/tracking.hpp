@@ -14,9 +14,10 @@
 namespace tandem::daemon {
 
 /// Create, start() and stop() on the control thread's io_context; reports come on that thread.
-/// Every object is reported once soon after start() and on each change; scripts once their first
-/// result is in. Programs run without a shell, as the configured user, in a process group of their
-/// own, with the node's standard descriptors on /dev/null, and die with this process.
+/// Every object is reported once soon after start() (files and a script that is missing: from
+/// within it) and on each change; scripts once their first result is in, with init_fail at once.
+/// Programs run without a shell, as the configured user, in a process group of their own, with the
+/// node's standard descriptors on /dev/null, and die with this process.
 class Tracking {
   public:
     using Report = std::function<void(vrrp::TrackKind kind, const std::string& name,

@@ -68,6 +68,39 @@ class FuzzEnvironment final : public Environment {
 
 }  // namespace
 
+namespace {
+
+/// What the rest of the program relies on.
+bool is_sound(const tandem::config::InstanceSettings& instance) {
+    const auto& election = instance.election;
+    if (election.priority == 0 || election.advertisement_interval.count() <= 0 ||
+        election.password.size() > 8 || election.addresses.size() > 255 ||
+        election.startup_delay.count() < 0) {
+        return false;
+    }
+    for (const auto& peer : election.unicast_peers) {
+        if (peer.min_ttl > peer.max_ttl) {
+            return false;
+        }
+    }
+    for (const auto& tracked : instance.tracked) {
+        if (tracked.weight < -254 || tracked.weight > 254) {
+            return false;
+        }
+    }
+    if (election.auth_hmac) {
+        for (const auto& [id, key] : election.auth_hmac->keys) {
+            if (id == 0 || key.size() < 32 || key.size() > 64) {
+                return false;
+            }
+        }
+        return election.auth_hmac->keys.contains(election.auth_hmac->active_key);
+    }
+    return true;
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     FuzzEnvironment environment(std::string(reinterpret_cast<const char*>(data), size));
     tandem::config::LoadOptions options;
@@ -78,9 +111,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::abort();
     }
     for (const auto& instance : result.model.instances) {
-        if (instance.election.priority == 0 ||
-            instance.election.advertisement_interval.count() <= 0 ||
-            instance.election.password.size() > 8 || instance.election.addresses.size() > 255) {
+        if (!is_sound(instance)) {
+            std::abort();
+        }
+    }
+    for (const auto& script : result.model.scripts) {
+        if (script.command.arguments.empty() || script.timeout.count() <= 0) {
+            std::abort();
+        }
+    }
+    for (const auto& group : result.model.groups) {
+        if (group.members.size() < 2) {
             std::abort();
         }
     }

@@ -81,6 +81,17 @@ class GroupWorld {
         nodes_[node].members[member].acquirable = works;
     }
 
+    /// Whether advertisements go out. A node that gives up for it is faulty until they do again.
+    void set_sendable(std::size_t node, std::size_t index, bool works) {
+        Member& member = nodes_[node].members[index];
+        member.sendable = works;
+        if (works && member.send_fault) {
+            member.send_fault = false;
+            apply_fault(node, index);
+            settle(node);
+        }
+    }
+
     /// Lets time pass; everything that falls due happens.
     void run(Duration time) {
         const TimePoint end = now_ + time;
@@ -117,6 +128,8 @@ class GroupWorld {
         bool own_fault = false;
         bool group_fault = false;
         bool acquirable = true;
+        bool sendable = true;
+        bool send_fault = false;
         std::optional<TimePoint> acquired_at;
         std::optional<TimePoint> released_at;
     };
@@ -146,15 +159,18 @@ class GroupWorld {
     void apply_fault(std::size_t node, std::size_t index) {
         Member& member = nodes_[node].members[index];
         feed(node, index,
-             member.watched.elector.on_fault(member.own_fault || member.group_fault, now_));
+             member.watched.elector.on_fault(
+                 member.own_fault || member.send_fault || member.group_fault, now_));
     }
 
     void feed(std::size_t node, std::size_t index, const vrrp::Actions& actions) {
         Member& member = nodes_[node].members[index];
         fail(member.watched.apply(actions));
+        std::size_t sent = 0;
         for (const vrrp::Action& action : actions) {
             if (const auto* advert = std::get_if<vrrp::SendAdvertisement>(&action)) {
                 send(node, index, advert->priority);
+                ++sent;
             } else if (std::holds_alternative<vrrp::StateChanged>(action)) {
                 ++transitions_;
             } else if (std::holds_alternative<vrrp::AcquireAddresses>(action)) {
@@ -164,11 +180,22 @@ class GroupWorld {
                     std::max(now_, member.acquired_at.value_or(now_)) + settings_.release;
             }
         }
+        for (; sent > 0; --sent) {
+            tell_send_result(node, index);
+        }
+    }
+
+    void tell_send_result(std::size_t node, std::size_t index) {
+        Member& member = nodes_[node].members[index];
+        const vrrp::State before = member.watched.state;
+        feed(node, index, member.watched.elector.on_send_result(member.sendable, now_));
+        member.send_fault = member.send_fault || (before != vrrp::State::Fault &&
+                                                  member.watched.state == vrrp::State::Fault);
     }
 
     void send(std::size_t node, std::size_t index, std::uint8_t priority) {
         const vrrp::InstanceConfig& config = settings_.members[node][index];
-        if (link_[index]) {
+        if (link_[index] && nodes_[node].members[index].sendable) {
             packets_.push_back({now_ + settings_.delay[node],
                                 1 - node,
                                 index,
@@ -199,8 +226,8 @@ class GroupWorld {
         std::vector<vrrp::MemberView> views;
         for (const Member& member : nodes_[node].members) {
             const vrrp::Elector& each = member.watched.elector;
-            views.push_back(
-                {each.state(), each.releasing(), each.wants_active(), member.own_fault});
+            views.push_back({each.state(), each.releasing(), each.wants_active(),
+                             member.own_fault || member.send_fault});
         }
         return views;
     }

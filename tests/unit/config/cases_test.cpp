@@ -27,9 +27,13 @@ std::string read_text(const fs::path& path) {
 MemoryEnvironment case_files() {
     MemoryEnvironment environment;
     for (const auto& entry : fs::recursive_directory_iterator(CONFIG_CASES)) {
-        if (entry.path().extension() == ".conf" || entry.path().extension() == ".inc") {
-            environment.files["/cases/" + fs::relative(entry.path(), CONFIG_CASES).string()] =
-                read_text(entry.path());
+        if (entry.path().extension() == ".conf" || entry.path().extension() == ".inc" ||
+            entry.path().extension() == ".key") {
+            const std::string name = "/cases/" + fs::relative(entry.path(), CONFIG_CASES).string();
+            environment.files[name] = read_text(entry.path());
+            if (name.find("exposed") != std::string::npos) {
+                environment.exposed.insert(name);
+            }
         }
     }
     return environment;
@@ -75,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(Config, Cases, testing::ValuesIn(case_names()), [](cons
 });
 
 TEST(CaseFiles, AreEnough) {
-    EXPECT_GE(case_names().size(), 25U);
+    EXPECT_GE(case_names().size(), 60U);
 }
 
 }  // namespace

@@ -48,7 +48,8 @@ TEST_P(Keepalived, AcceptsTheSharedFile) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shared, Keepalived,
-                         testing::Values("two-node-pair", "shared-with-keepalived", "sync-group"),
+                         testing::Values("two-node-pair", "shared-with-keepalived", "sync-group",
+                                         "election-shared"),
                          [](const auto& param) {
                              std::string name = param.param;
                              for (char& c : name) {

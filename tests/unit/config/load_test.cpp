@@ -107,6 +107,17 @@ TEST(HostCheck, OwnerHasItsVirtualAddress) {
     EXPECT_EQ(host_messages(" priority 255\n" + with_address("198.51.100.11")), "");
 }
 
+TEST(HostCheck, PeersBehindARouterNeedMinTtl) {
+    const auto peer = [](const std::string& line) {
+        return host_messages(" unicast_peer {\n " + line + "\n }\n" +
+                             with_address("198.51.100.100/24"));
+    };
+    EXPECT_EQ(peer("198.51.100.255"), "");
+    EXPECT_THAT(peer("198.51.101.0"),
+                HasSubstr("warning: 198.51.101.0 is not on a network of eth0"));
+    EXPECT_EQ(peer("198.51.101.0 min_ttl 254"), "");
+}
+
 TEST(HostCheck, MissingInterfacesSayWhatHappens) {
     EXPECT_THAT(host_messages(with_address("198.51.100.100 dev eth7")),
                 HasSubstr("eth7 does not exist on this host (the address is added when"));
@@ -206,6 +217,20 @@ TEST(SystemFiles, AreReadWithTheirIncludes) {
     const LoadResult result = load(options);
     EXPECT_EQ(messages(result), "");
     EXPECT_EQ(result.model.instances.size(), 1U);
+}
+
+TEST(Examples, AreClean) {
+    for (const char* name : {"node1", "node2", "dual1", "dual2"}) {
+        LoadOptions options;
+        options.path = std::string(CONFIG_EXAMPLES) + '/' + name + ".conf";
+        options.config_ids = {"tandem", name};
+        options.check_host = false;
+        const LoadResult result = load(options);
+        for (const Diagnostic& diagnostic : result.diagnostics) {
+            EXPECT_EQ(diagnostic.severity, Severity::Note) << to_string(diagnostic);
+        }
+        EXPECT_FALSE(result.model.instances.empty()) << name;
+    }
 }
 
 TEST(SystemFiles, ThatCannotBeReadAreFatal) {

@@ -271,8 +271,40 @@ TEST(MessageParse, MessageAfterAMalformedOneIsStillRead) {
     EXPECT_EQ(batch.messages.size(), 1U);
 }
 
+// Flags 0x0605: REQUEST, ACK, EXCL, CREATE. No destination: the default route.
+TEST(MessageBuild, RouteGoldenBytes) {
+    VirtualRoute route;
+    route.destination = make_address("0.0.0.0");
+    route.gateway = make_address("198.51.100.1");
+    EXPECT_EQ(build_add_route(7, route_entry(route, 3), 3s),
+              hex("34000000 1800 0506 07000000 00000000"
+                  "02 00 00 00 fe 74 00 01 00000000"
+                  "0800 0f00 fe000000"
+                  "0800 0500 c6336401"
+                  "0800 0400 03000000"));
+}
+
+TEST(MessageParse, RouteIsWhatWasBuiltAndForeignOnesAreSkipped) {
+    VirtualRoute route;
+    route.destination = make_address("2001:db8:1::");
+    route.prefix_length = 48;
+    route.gateway = make_address("2001:db8::1");
+    route.table = 1000;
+    const Route entry = route_entry(route, 3);
+    Bytes bytes = build_add_route(7, entry, 3s);
+    const auto batch = parse_messages(bytes);
+    ASSERT_EQ(batch.messages.size(), 1U);
+    EXPECT_EQ(std::get<RoutePresent>(batch.messages[0].body).route, entry);
+    bytes[21] = std::byte{2};  // rtm_protocol
+    EXPECT_TRUE(parse_messages(bytes).messages.empty());
+    EXPECT_FALSE(parse_messages(bytes).malformed);
+    bytes[21] = std::byte{kRouteProtocol};
+    bytes[17] = std::byte{129};  // prefix length
+    EXPECT_TRUE(parse_messages(bytes).malformed);
+}
+
 TEST(MessageParse, UnknownMessageTypeIsSkipped) {
-    const auto batch = parse_messages(hex("10000000 1800 0000 00000000 00000000"));
+    const auto batch = parse_messages(hex("10000000 1c00 0000 00000000 00000000"));
     EXPECT_TRUE(batch.messages.empty());
     EXPECT_FALSE(batch.malformed);
 }

@@ -49,7 +49,7 @@ class RouterTest : public LinkFixture {
         config.addresses = {boost::asio::ip::make_address(
             mode_.family == Family::Ipv4 ? "198.51.100.100" : "fe80::100")};
         if (mode_.unicast) {
-            config.unicast_peers = {(&end == &a_ ? b_ : a_).address(mode_.family)};
+            config.unicast_peers = {{.address = (&end == &a_ ? b_ : a_).address(mode_.family)}};
         }
         return config;
     }

@@ -263,6 +263,8 @@ std::vector<WorldStep> all_steps() {
         [](GroupWorld& w) { w.fail_over(1, std::nullopt); },
         [](GroupWorld& w) { w.take_back(0); },
         [](GroupWorld& w) { w.set_acquirable(0, 1, false); },
+        [](GroupWorld& w) { w.set_sendable(0, 0, false); },
+        [](GroupWorld& w) { w.set_sendable(0, 0, true); },
         [](GroupWorld& w) { w.set_link(0, false); },
         [](GroupWorld& w) { w.set_link(1, false); },
         [](GroupWorld& w) { w.sleep(10s); },
@@ -328,7 +330,7 @@ class RandomHistory {
     void step(GroupWorld& world) {
         const auto node = static_cast<std::size_t>(below(2));
         const auto index = static_cast<std::size_t>(below(2));
-        switch (below(10)) {
+        switch (below(11)) {
             case 0:
                 world.start(node);
                 break;
@@ -352,6 +354,9 @@ class RandomHistory {
             case 8:
                 world.set_acquirable(node, index, below(2) == 0);
                 break;
+            case 9:
+                world.set_sendable(node, index, below(2) == 0);
+                break;
             default:
                 world.sleep(Duration{below(10'000'000)});
         }
@@ -362,6 +367,7 @@ class RandomHistory {
             for (std::size_t index = 0; index < 2; ++index) {
                 world.set_fault(node, index, false);
                 world.set_acquirable(node, index, true);
+                world.set_sendable(node, index, true);
                 world.set_link(index, true);
             }
             // A stop under way ends first: only then a start is one.

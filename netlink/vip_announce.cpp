@@ -1,0 +1,174 @@
+#include "netlink/vip_manager_impl.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+
+namespace tandem::netlink {
+
+namespace {
+
+/// Gratuitous ARP has two forms, each a frame of its own.
+constexpr unsigned kArpForms = 2;
+/// Frames sent without a pause, so that many addresses cannot hold the election thread.
+constexpr int kFramesPerTurn = 256;
+
+/// Whether the kernel says so of itself in neighbour advertisements (RFC 4861, the R flag).
+bool forwards_ipv6(const std::string& interface) {
+    std::ifstream file{"/proc/sys/net/ipv6/conf/" + interface + "/forwarding"};
+    int value = 0;
+    return (file >> value) && value != 0;
+}
+
+/// What one turn found out about interfaces.
+class ForwardingCache {
+  public:
+    bool forwards(const std::string& interface) {
+        const auto [found, is_new] = known_.try_emplace(interface, false);
+        if (is_new) {
+            found->second = forwards_ipv6(interface);
+        }
+        return found->second;
+    }
+
+  private:
+    std::map<std::string, bool> known_;
+};
+
+}  // namespace
+
+void VipManager::Impl::queue_announcements(Group& group, std::size_t position, unsigned repeat) {
+    if (!group.acquired) {
+        return;
+    }
+    const VirtualAddress& address = group.config.addresses[position];
+    const bool v4 = address.address.is_v4();
+    const AnnounceSchedule& schedule = group.config.schedule;
+    announcements_.add({
+        .subject = {.group = static_cast<std::size_t>(&group - groups_.data()),
+                    .address = position},
+        .protocol = v4 ? AnnounceProtocol::Arp : AnnounceProtocol::Neighbour,
+        .interface = address.interface,
+        .frames = v4 ? kArpForms * repeat : repeat,
+        .interval = v4 ? schedule.arp_interval : schedule.advertisement_interval,
+    });
+}
+
+void VipManager::Impl::queue_all(Group& group, unsigned repeat) {
+    for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
+        queue_announcements(group, i, repeat);
+    }
+    send_queued();
+}
+
+void VipManager::Impl::send_queued() {
+    ForwardingCache forwarding;
+    for (int frames = 0; frames < kFramesPerTurn; ++frames) {
+        const auto now = Clock::now();
+        const auto frame = announcements_.take(now);
+        if (!frame) {
+            break;
+        }
+        Group& group = groups_[frame->subject.group];
+        const VirtualAddress& address = group.config.addresses[frame->subject.address];
+        const Link* link = tables_.find_link(address.interface);
+        // After a lapse the peer may have the address: say nothing. Without carrier there is nobody
+        // to tell; announced when the carrier is back.
+        if (!group.acquired || group.lapsed(now) || link == nullptr || !link->running) {
+            announcements_.drop(frame->subject);
+            continue;
+        }
+        const bool arp = frame->protocol == AnnounceProtocol::Arp;
+        const error_code error =
+            arp ? announcer_.send_arp(
+                      *link, address.address.to_v4(),
+                      frame->left % kArpForms == 0 ? ArpForm::Reply : ArpForm::Request)
+                : announcer_.send_advertisement(*link, address.address.to_v6(),
+                                                forwarding.forwards(address.interface));
+        if (error) {
+            announcements_.drop(frame->subject);
+            notify(Kind::AnnounceFailed, address, error.message());
+        }
+    }
+    if (const auto due = announcements_.next_due()) {
+        send_queued_after(*due - Clock::now());
+    }
+}
+
+void VipManager::Impl::send_queued_after(Clock::duration delay) {
+    announce_timer_.expires_after(std::max(delay, Clock::duration::zero()));
+    announce_timer_.async_wait([weak = weak_from_this()](const error_code& error) {
+        const auto self = weak.lock();
+        if (!error && self && self->running_) {
+            self->send_queued();
+        }
+    });
+}
+
+void VipManager::Impl::arm_second_burst(Group& group, Clock::duration delay, unsigned repeat) {
+    if (delay > Clock::duration::zero()) {
+        group.second_burst_repeat = repeat;
+        arm(group.second_burst_timer, delay, group, &Impl::on_second_burst);
+    }
+}
+
+/// This node has become active.
+void VipManager::Impl::announce(Group& group) {
+    const AnnounceSchedule& schedule = group.config.schedule;
+    queue_all(group, schedule.repeat);
+    arm_second_burst(group, schedule.second_burst_delay, schedule.repeat);
+    if (schedule.refresh.count() > 0) {
+        arm(group.announce_timer, schedule.refresh, group, &Impl::on_announce_timer);
+    }
+}
+
+/// Another node may have announced the addresses.
+void VipManager::Impl::announce_again(Group& group) {
+    if (!group.acquired || !running_) {
+        return;
+    }
+    const AnnounceSchedule& schedule = group.config.schedule;
+    const unsigned repeat = schedule.lower_priority_repeat.value_or(schedule.repeat);
+    queue_all(group, repeat);
+    arm_second_burst(group, schedule.lower_priority_delay.value_or(schedule.second_burst_delay),
+                     repeat);
+}
+
+void VipManager::Impl::on_second_burst(Group& group) {
+    queue_all(group, group.second_burst_repeat);
+}
+
+void VipManager::Impl::on_announce_timer(Group& group) {
+    queue_all(group, group.config.schedule.refresh_repeat);
+    arm(group.announce_timer, group.config.schedule.refresh, group, &Impl::on_announce_timer);
+}
+
+error_code VipManager::Impl::announce_own(const std::string& interface, const IpAddress& address) {
+    const auto failure = [](int error) {
+        return error_code{error, boost::system::system_category()};
+    };
+    if (!running_) {
+        return failure(EBADF);
+    }
+    drain();
+    const Link* link = tables_.find_link(interface);
+    if (link == nullptr) {
+        return failure(ENODEV);
+    }
+    const auto state = interface_state(interface);
+    const IpAddress own = without_scope_id(address);
+    if (std::find(state->addresses.begin(), state->addresses.end(), own) ==
+        state->addresses.end()) {
+        return failure(EADDRNOTAVAIL);
+    }
+    if (!link->running) {
+        return {};
+    }
+    if (own.is_v6()) {
+        return announcer_.send_advertisement(*link, own.to_v6(), forwards_ipv6(interface));
+    }
+    const error_code error = announcer_.send_arp(*link, own.to_v4(), ArpForm::Request);
+    return error ? error : announcer_.send_arp(*link, own.to_v4(), ArpForm::Reply);
+}
+
+}  // namespace tandem::netlink

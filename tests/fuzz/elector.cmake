@@ -1,0 +1,1 @@
+tandem_fuzz(elector tandem_vrrp_core)

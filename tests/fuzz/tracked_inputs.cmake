@@ -1,0 +1,1 @@
+tandem_fuzz(tracked_inputs tandem_tracking_core)
