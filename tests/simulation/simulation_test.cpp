@@ -7,7 +7,7 @@ namespace tandem::simulation {
 namespace {
 
 constexpr std::uint64_t kSeedsPerBlock = 150;
-constexpr unsigned kSteps = 200;
+constexpr unsigned kSteps = 400;
 
 class Simulation : public testing::TestWithParam<std::uint64_t> {};
 
@@ -34,15 +34,15 @@ TEST(SimulationItself, SameSeedSameRun) {
 }
 
 TEST(SimulationItself, ReachesTheInterestingStates) {
-    std::uint64_t claims = 0;
-    std::uint64_t overlaps = 0;
+    Counts total;
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         const Result result = run(seed, kSteps);
-        claims += result.counts.claims;
-        overlaps += result.counts.overlaps;
+        total.add(result.counts);
     }
-    EXPECT_GT(claims, 400U);
-    EXPECT_GT(overlaps, 20U);
+    EXPECT_GT(total.claims, 400U);
+    EXPECT_GT(total.overlaps, 20U);
+    EXPECT_GT(total.group_claims, 100U);
+    EXPECT_GT(total.faults, 100U);
 }
 
 }  // namespace
