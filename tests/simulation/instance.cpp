@@ -281,7 +281,11 @@ void Instance::send(std::uint8_t priority) {
     if (priority != vrrp::kReleasePriority) {
         last_claim_sent_ = scheduler_.now();
     }
-    send_results_.push_back(!link_up_ || observer_.on_send(settings_, priority));
+    const bool sent = !link_up_ || observer_.on_send(settings_, priority);
+    if (sent || !active_before_) {
+        last_sent_ = scheduler_.now();
+    }
+    send_results_.push_back(sent);
 }
 
 void Instance::handle_send_results() {

@@ -111,6 +111,8 @@ class Instance {
     [[nodiscard]] TimePoint deaf_until() const { return deaf_until_; }
     /// Last advertisement that claims, sent or tried.
     [[nodiscard]] TimePoint last_claim_sent() const { return last_claim_sent_; }
+    /// Last advertisement that went out, or the claim.
+    [[nodiscard]] TimePoint last_sent() const { return last_sent_; }
     /// The priority that it advertises last changed then.
     [[nodiscard]] TimePoint priority_changed() const { return priority_changed_; }
 
@@ -173,6 +175,7 @@ class Instance {
     TimePoint last_resume_{};
     TimePoint deaf_until_{};
     TimePoint last_claim_sent_{};
+    TimePoint last_sent_{};
     TimePoint priority_changed_{};
     bool heard_since_resume_ = true;
     TimePoint silent_until_{};

@@ -51,6 +51,10 @@ void NodeChecker::check_pace(std::size_t router, TimePoint now) {
     if (now > since + instance.settings().config.advertisement_interval) {
         fail_("active and silent for longer than the interval");
     }
+    const TimePoint sent = std::max(instance.last_sent(), instance.last_resume());
+    if (now > sent + bounds_.active_down + bounds_.interval) {
+        fail_("active, and no advertisement could be sent for as long as a peer waits");
+    }
 }
 
 /// Active, or ready to be.

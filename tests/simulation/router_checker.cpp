@@ -180,8 +180,10 @@ void RouterChecker::check_preemption(std::size_t node, vrrp::Reason reason, Time
                                            instance(0).last_resume(), instance(1).last_resume()});
     // After a restart or a network fault it may be, to the claimant, one active node with a
     // silence.
+    const TimePoint blind_until =
+        std::max({quiet_since(), instance(0).last_resume(), instance(1).last_resume()});
     const bool new_to_claimant = heard_from == *active_since_.at(1 - node) &&
-                                 heard_from > quiet_since() + delay + bounds_.active_down;
+                                 heard_from > blind_until + delay + bounds_.active_down;
     if (reason == vrrp::Reason::ActiveDown && now < heard_from + delay && new_to_claimant) {
         fail_("preemption before the end of preempt_delay");
     }

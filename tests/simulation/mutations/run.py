@@ -68,7 +68,7 @@ class Scratch:
         if built.returncode != 0:
             return None
         for name in UNIT_TESTS:
-            if run([self.build_directory / "bin" / name, "--gtest_brief=1"], timeout=300).returncode != 0:
+            if run([self.build_directory / "bin" / name, "--gtest_brief=1"], timeout=60).returncode != 0:
                 return f"{name} failed"
         return None
 
