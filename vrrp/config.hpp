@@ -116,4 +116,17 @@ struct InstanceConfig {
     std::optional<AuthHmacConfig> auth_hmac;
 };
 
+enum class TrackKind : std::uint8_t { Interface, Script, File, Process };
+
+/// One line of track_*: an object and what it counts for this instance.
+struct TrackedObject {
+    TrackKind kind{};
+    /// Of the interface, vrrp_script, track_file or vrrp_track_process.
+    std::string name;
+    /// -253..253; files -254..254.
+    int weight = 0;
+    bool reverse = false;
+    friend bool operator==(const TrackedObject&, const TrackedObject&) = default;
+};
+
 }  // namespace tandem::vrrp

@@ -99,7 +99,7 @@ struct LowerClaimHeard {
 struct IntervalDiffers {
     Duration heard{};
     /// What the active down interval is computed with: heard, forced into a tenth to ten times our
-    /// own, so that a forged interval of 10 ms cannot make this node claim at the first hiccup.
+    /// own.
     Duration used{};
     friend bool operator==(const IntervalDiffers&, const IntervalDiffers&) = default;
 };

@@ -27,7 +27,8 @@ Actions Elector::on_advertisement(const ReceivedAdvertisement& advert, TimePoint
         return actions;
     }
     const bool deaf = when_listening(now) > now && state_ != State::Active;
-    if (deaf || (owner_ignores_adverts_ && priority_ == kOwnerPriority)) {
+    // An owner that holds must know whether its peer lives.
+    if (deaf || (owner_ignores_adverts_ && priority_ == kOwnerPriority && !hold_)) {
         return actions;
     }
     last_peer_ = advert;

@@ -3,6 +3,7 @@
 #include "vrrp/advert_socket.hpp"
 #include "vrrp/explain.hpp"
 #include "vrrp/packet.hpp"
+#include "vrrp/router_event.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -34,32 +35,6 @@ struct Overloaded : Handlers... {
 };
 template <typename... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
-
-// Events of the elector, as data: nothing is allocated for one while the thread is at work.
-struct Startup {};
-struct Shutdown {};
-struct Deadline {};
-struct Acquired {
-    bool ok;
-};
-struct Released {};
-struct SendResult {
-    bool sent;
-};
-struct FailoverOrder {
-    std::optional<TimePoint> hold_until;
-};
-struct Resume {};
-struct TakeBack {};
-struct Fault {};  // whether faulty is read when its turn comes
-struct Priority {
-    std::uint8_t priority;
-};
-struct GroupClaim {};
-struct GroupRelease {};
-using Event =
-    std::variant<Startup, Shutdown, Deadline, Acquired, Released, SendResult, ReceivedAdvertisement,
-                 FailoverOrder, Resume, TakeBack, Fault, Priority, GroupClaim, GroupRelease>;
 
 /// Room for the events that the actions of one event can raise.
 constexpr std::size_t kEventsReserved = 32;

@@ -10,6 +10,8 @@
 // - An unweighted object whose state is not known yet holds the instance out of the election.
 #pragma once
 
+#include "vrrp/config.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -18,19 +20,7 @@
 
 namespace tandem::vrrp {
 
-enum class TrackKind : std::uint8_t { Interface, Script, File, Process };
 std::string_view to_string(TrackKind kind);
-
-/// One line of track_*: an object and what it counts for this instance.
-struct TrackedObject {
-    TrackKind kind{};
-    /// Of the interface, vrrp_script, track_file or vrrp_track_process.
-    std::string name;
-    /// -253..253; files -254..254.
-    int weight = 0;
-    bool reverse = false;
-    friend bool operator==(const TrackedObject&, const TrackedObject&) = default;
-};
 
 /// What is known of an object.
 struct TrackStatus {

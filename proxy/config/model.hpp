@@ -4,7 +4,6 @@
 #include "netlink/config.hpp"
 #include "proxy/relay/config.hpp"
 #include "vrrp/config.hpp"
-#include "vrrp/track.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -70,7 +70,28 @@ Election::Impl::Instance* Election::Impl::find(const std::string& name) {
 
 // Planned failover
 
+/// Orders to several members of a group are given before the group is planned: each then gives up
+/// in two steps, addresses off before it falls silent, instead of being released by the plan.
+void Election::Impl::with_groups_waiting(const std::function<void()>& orders) {
+    std::vector<Group*> waiting;
+    for (const auto& group : groups) {
+        if (!std::exchange(group->planning, true)) {
+            waiting.push_back(group.get());
+        }
+    }
+    orders();
+    for (Group* group : waiting) {
+        group->planning = false;
+        run_group(*group);
+    }
+}
+
 void Election::Impl::run(FailoverActions actions) {
+    with_groups_waiting([&] { execute(actions); });
+    arm_failover_timer();
+}
+
+void Election::Impl::execute(FailoverActions& actions) {
     for (auto& action : actions) {
         if (auto* start = std::get_if<StartFailover>(&action)) {
             find(start->instance)->router->failover(start->hold_until);
@@ -82,7 +103,6 @@ void Election::Impl::run(FailoverActions actions) {
             handler(std::move(finish->result));
         }
     }
-    arm_failover_timer();
 }
 
 void Election::Impl::arm_failover_timer() {
@@ -201,6 +221,7 @@ InstanceSnapshot Election::Impl::snapshot(const Instance& instance) const {
     shot.tracked_status = instance.tracked;
     shot.alarms = instance.alarms.list();
     shot.counters = instance.router->counters();
+    shot.lateness_recent = shot.counters.lateness.recent(now);
     return shot;
 }
 
@@ -239,9 +260,11 @@ void Election::Impl::begin_shutdown(std::function<void()> done) {
         finish();
         return;
     }
-    for (const auto& instance : instances) {
-        instance->router->shutdown(finish);
-    }
+    with_groups_waiting([&] {
+        for (const auto& instance : instances) {
+            instance->router->shutdown(finish);
+        }
+    });
 }
 
 Election::Election(const config::Model& model, Options options, relay::Engine& engine,
@@ -268,7 +291,8 @@ boost::system::error_code Election::start() {
         }
     });
     impl_->thread = std::thread([this] {
-        if (const std::string problem = use_realtime_priority(impl_->options.realtime_priority);
+        if (const std::string problem = use_realtime_priority(impl_->options.realtime_priority,
+                                                              impl_->options.realtime_limit);
             !problem.empty()) {
             impl_->report(messages::kNoRealtime, {{"error", problem}});
         }

@@ -48,6 +48,8 @@ class Election {
     struct Options {
         /// SCHED_RR priority; zero: 1.
         unsigned realtime_priority = 0;
+        /// Processor time the thread may use without waiting; zero: no limit.
+        std::chrono::microseconds realtime_limit{0};
         /// Instance → replay marks of an earlier life.
         std::map<std::string, std::vector<vrrp::ReplayMark>> replay_marks;
     };

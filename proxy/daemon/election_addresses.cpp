@@ -162,6 +162,18 @@ void Election::Impl::finish_release(Instance& instance, std::uint64_t reset) {
     done();
 }
 
+/// Who took over: anybody on the link may, when advertisements are not signed.
+void Election::Impl::add_winner(Instance& instance, vrrp::Reason reason, Fields& fields) {
+    const auto& peer = instance.router->elector().last_peer();
+    const bool lost =
+        reason == vrrp::Reason::HigherPriority || reason == vrrp::Reason::HigherAddress;
+    if (lost && peer) {
+        fields.emplace_back("source", peer->source.to_string());
+        fields.emplace_back("mac", mac_text(instance.sightings.find(peer->source)));
+        fields.emplace_back("priority", std::to_string(peer->priority));
+    }
+}
+
 void Election::Impl::on_transition(const std::string& name, const vrrp::StateChanged& change) {
     Instance& instance = *find(name);
     instance.reason = change.reason;
@@ -169,10 +181,12 @@ void Election::Impl::on_transition(const std::string& name, const vrrp::StateCha
     if (change.reason == vrrp::Reason::ActiveDown) {
         report(messages::kReceiveTimeout, {{"instance", name}});
     }
-    report(message_of(change.to), {{"instance", name},
-                                   {"from", std::string{to_string(change.from)}},
-                                   {"to", std::string{to_string(change.to)}},
-                                   {"reason", std::string{to_string(change.reason)}}});
+    Fields fields{{"instance", name},
+                  {"from", std::string{to_string(change.from)}},
+                  {"to", std::string{to_string(change.to)}},
+                  {"reason", std::string{to_string(change.reason)}}};
+    add_winner(instance, change.reason, fields);
+    report(message_of(change.to), std::move(fields));
     const std::uint64_t sent = instance.router->counters().priority_zero_sent;
     if (sent != std::exchange(instance.priority_zero_sent, sent)) {
         report(messages::kSentPriorityZero, {{"instance", name}});

@@ -94,6 +94,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
     void on_notice(const netlink::Notice& notice);
     void on_route(const netlink::RouteNotice& notice);
 
+    static void add_winner(Instance& instance, vrrp::Reason reason, Fields& fields);
     /// Runs `action` unless the release in progress ends or moves on before.
     void after(Instance& instance, Clock::duration delay, std::function<void()> action);
     void remove_addresses(Instance& instance, std::uint64_t reset);
@@ -118,7 +119,9 @@ struct Election::Impl : vrrp::RouterEnvironment {
     void forget_sightings();
 
     // Planned failover and control: election.cpp
+    void with_groups_waiting(const std::function<void()>& orders);
     void run(FailoverActions actions);
+    void execute(FailoverActions& actions);
     void arm_failover_timer();
     [[nodiscard]] std::vector<InstanceView> views() const;
     void begin_failover(FailoverCommand command, std::function<void(FailoverResult)> handler);

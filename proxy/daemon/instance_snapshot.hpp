@@ -38,6 +38,8 @@ struct InstanceSnapshot {
     std::vector<vrrp::TrackStatus> tracked_status;
     std::vector<Alarm> alarms;
     vrrp::RouterCounters counters;
+    /// Of the last one or two minutes.
+    vrrp::LatenessSummary lateness_recent;
 };
 
 }  // namespace tandem::daemon

@@ -221,7 +221,8 @@ class Node {
     Election::Options election_options() {
         journal_.set_notifier(&notifier_);
         journal_.set_replay_file(options_.run_directory + "/replay-marks.json");
-        return {model_.global.realtime_priority, journal_.replay_marks()};
+        return {model_.global.realtime_priority, model_.global.realtime_limit,
+                journal_.replay_marks()};
     }
 
     void on_tracked(vrrp::TrackKind kind, const std::string& object,

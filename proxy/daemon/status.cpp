@@ -70,7 +70,8 @@ json::object lateness_json(const vrrp::LatenessSummary& lateness) {
             {"max_ms", to_milliseconds(lateness.max)}};
 }
 
-json::object counters_json(const vrrp::RouterCounters& counters) {
+json::object counters_json(const vrrp::RouterCounters& counters,
+                           const vrrp::LatenessSummary& recent) {
     json::object reasons;
     for (std::size_t i = 0; i < counters.discarded_by_reason.size(); ++i) {
         reasons[to_string(static_cast<vrrp::Discard>(i))] = counters.discarded_by_reason.at(i);
@@ -88,8 +89,7 @@ json::object counters_json(const vrrp::RouterCounters& counters) {
             {"dropped", counters.dropped},
             {"worst_lateness_ms", to_milliseconds(counters.lateness.total().max)},
             {"lateness", lateness_json(counters.lateness.total())},
-            {"lateness_recent",
-             lateness_json(counters.lateness.recent(std::chrono::steady_clock::now()))}};
+            {"lateness_recent", lateness_json(recent)}};
 }
 
 json::object instance_json(const InstanceSnapshot& instance) {
@@ -119,7 +119,7 @@ json::object instance_json(const InstanceSnapshot& instance) {
     out["tracked"] = tracked_json(instance);
     out["alarms"] = alarms_json(instance);
     out["peer"] = peer_json(instance);
-    out["counters"] = counters_json(instance.counters);
+    out["counters"] = counters_json(instance.counters, instance.lateness_recent);
     return out;
 }
 

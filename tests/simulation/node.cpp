@@ -169,11 +169,17 @@ void Node::failover(std::optional<std::size_t> router, std::optional<TimePoint> 
     }
     note((hold_until ? "failover with a limit" : "failover") +
          (router ? " of instance " + std::to_string(*router) : ""));
+    // One member takes its sync group along, and the group is planned when all are on their way:
+    // each gives up in two steps, as without a group.
+    const bool all = !router || settings_.grouped;
+    const bool nested = std::exchange(planning_, true);
     for (std::size_t i = 0; i < instances_.size(); ++i) {
-        if (!router || *router == i) {
+        if (all || *router == i) {
             instances_[i]->failover(hold_until);
         }
     }
+    planning_ = nested;
+    after_event();
 }
 
 void Node::resume_election() {

@@ -483,9 +483,7 @@ std::uint64_t World::overlaps() const {
 /// the skew time, and the old node does not come back. One member takes its sync group along.
 void World::demand_clean_failover() {
     const auto from = failure_ ? std::nullopt : only_active_everywhere();
-    // A member whose group gives up is silent at once: when a removal takes longer than the active
-    // down interval, the peer times out during it.
-    if (!from || (nodes_[0]->grouped() && scenario_.bounds.slow_release)) {
+    if (!from) {
         return;
     }
     Node& old_node = *nodes_.at(*from);

@@ -280,7 +280,7 @@ TEST_F(RouterTest, WaitingAdvertisementsAreReadBeforeTheDeadlineIsActedOn) {
                                 .interface = "va",
                                 .interface_index = a_.index,
                                 .source = a_.ipv4,
-                                .multicast = true}));
+                                .multicast_group = multicast_group(Family::Ipv4)}));
     });
     const auto group = multicast_group(Family::Ipv4);
     ASSERT_FALSE(peer.send(encode(config, 200, a_.ipv4, group), group));
