@@ -49,10 +49,10 @@ constexpr std::chrono::microseconds clamp_interval(std::chrono::microseconds int
 }
 
 /// The interval that an active node is taken at its word for: a tenth to ten times our own, within
-/// the range of the wire format. Peers with other intervals work, as RFC 9568 has it; a forged 10 ms
-/// does not make a backup wait for no time at all, and a forged 40 s does not keep it from claiming.
-/// Who can forge an advertisement in the active node's name can still cause a claim, as with a forged
-/// priority 0: only a signature (auth_hmac) prevents that.
+/// the range of the wire format. Peers with other intervals work, as RFC 9568 has it; a forged 10
+/// ms does not make a backup wait for no time at all, and a forged 40 s does not keep it from
+/// claiming. Who can forge an advertisement in the active node's name can still cause a claim, as
+/// with a forged priority 0: only a signature (auth_hmac) prevents that.
 constexpr std::chrono::microseconds learned_interval(std::chrono::microseconds heard,
                                                      std::chrono::microseconds own) {
     return clamp_interval(std::clamp(heard, own / 10, own * 10));

@@ -160,6 +160,14 @@ void Election::Impl::finish_release(Instance& instance, std::uint64_t reset) {
            {{"instance", name}, {"connections_reset", std::to_string(reset)}});
     run(failover.on_released(name, reset, now));
     done();
+    tell_priority_zero(instance);
+}
+
+void Election::Impl::tell_priority_zero(Instance& instance) {
+    const std::uint64_t sent = instance.router->counters().priority_zero_sent;
+    if (sent != std::exchange(instance.priority_zero_sent, sent)) {
+        report(messages::kSentPriorityZero, {{"instance", instance.name()}});
+    }
 }
 
 /// Who took over: anybody on the link may, when advertisements are not signed.
@@ -187,10 +195,7 @@ void Election::Impl::on_transition(const std::string& name, const vrrp::StateCha
                   {"reason", std::string{to_string(change.reason)}}};
     add_winner(instance, change.reason, fields);
     report(message_of(change.to), std::move(fields));
-    const std::uint64_t sent = instance.router->counters().priority_zero_sent;
-    if (sent != std::exchange(instance.priority_zero_sent, sent)) {
-        report(messages::kSentPriorityZero, {{"instance", name}});
-    }
+    tell_priority_zero(instance);
     if (instance.started || change.to != vrrp::State::Fault) {
         observer.on_instance_event(name, event_of(change.to),
                                    instance.router->elector().priority());

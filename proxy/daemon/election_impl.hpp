@@ -99,6 +99,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
     void after(Instance& instance, Clock::duration delay, std::function<void()> action);
     void remove_addresses(Instance& instance, std::uint64_t reset);
     void finish_release(Instance& instance, std::uint64_t reset);
+    void tell_priority_zero(Instance& instance);
 
     // Faults: election_faults.cpp
     void on_interface(const std::string& name, const std::optional<netlink::InterfaceState>& state);

@@ -146,7 +146,8 @@ Complaints check_includes(const std::string& path, std::string_view text) {
 }
 
 Complaints check_purity(const std::string& path, std::string_view text) {
-    static const std::regex kAllowedAsio(R"(<boost/asio/ip/(address(_v4|_v6)?|network_v[46]|tcp)\.hpp>)");
+    static const std::regex kAllowedAsio(
+        R"(<boost/asio/ip/(address(_v4|_v6)?|network_v[46]|tcp)\.hpp>)");
     static const std::regex kForbidden(
         R"(<(boost/(asio|beast)|spdlog)[/.].*|<(thread|mutex|condition_variable|future)>)");
     static const std::regex kNow(R"(::\s*now\s*\()");
