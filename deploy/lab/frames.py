@@ -122,6 +122,14 @@ def solicitation_frame(source_mac, source, target):
                     ip_packet(source, group, PROTOCOL_ICMP6, message))
 
 
+def neighbour_advertisement_frame(source_mac, address, destination="ff02::1"):
+    """Unsolicited, with the override flag: who has the address now."""
+    body = bytes([136, 0, 0, 0, 0x20, 0, 0, 0]) + packed(address) + bytes([2, 1]) + mac_bytes(source_mac)
+    checksum = internet_checksum(pseudo_header(address, destination, len(body), 58) + body)
+    body = body[:2] + checksum.to_bytes(2, "big") + body[4:]
+    return ethernet(multicast_mac(destination), source_mac, 0x86DD, ip_packet(address, destination, 58, body))
+
+
 def hardware_address(namespace, interface="eth0"):
     def read():
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as handle:
