@@ -151,6 +151,8 @@ error_code VipManager::Impl::announce_own(const std::string& interface, const Ip
         return failure(EBADF);
     }
     drain();
+    // What was read here may have to be repaired.
+    reconcile_soon();
     const Link* link = tables_.find_link(interface);
     if (link == nullptr) {
         return failure(ENODEV);

@@ -29,6 +29,7 @@ error_code VipManager::Impl::read_routes(std::vector<Message>& messages) {
     if (running_ && !has_routes()) {
         return {};
     }
+    routes_stale_ = false;
     for (const DumpKind kind : {DumpKind::Ipv4Routes, DumpKind::Ipv6Routes}) {
         RequestSocket::Dump dump = requests_.dump(kind);
         if (dump.error) {
@@ -36,7 +37,7 @@ error_code VipManager::Impl::read_routes(std::vector<Message>& messages) {
         }
         std::move(dump.messages.begin(), dump.messages.end(), std::back_inserter(messages));
         // Read once more a little later when something changed meanwhile.
-        routes_stale_ = !dump.consistent;
+        routes_stale_ = routes_stale_ || !dump.consistent;
     }
     last_route_reading_ = Clock::now();
     return {};

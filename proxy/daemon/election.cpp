@@ -101,6 +101,7 @@ void Election::Impl::execute(FailoverActions& actions) {
             const auto handler = std::exchange(failover_handler, nullptr);
             report(messages::kFailoverEnded, {{"message", finish->result.message}});
             handler(std::move(finish->result));
+            give_up_soon();
         }
     }
 }

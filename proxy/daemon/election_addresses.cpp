@@ -208,13 +208,15 @@ void Election::Impl::on_transition(const std::string& name, const vrrp::StateCha
 
 void Election::Impl::on_lower_claim(const std::string& name, const vrrp::LowerClaimHeard& claim) {
     const Instance& instance = *find(name);
-    if (logs.check(name + " lower claim", Clock::now()).pass) {
-        report(messages::kLowerClaim, {{"instance", name},
-                                       {"source", claim.source.to_string()},
-                                       {"priority", std::to_string(claim.priority)}});
-        observer.on_instance_event(name, NotifyEvent::MasterRxLowerPriority,
-                                   instance.router->elector().priority());
+    // Every packet of a flood is such a claim: neither the log nor the announcements may follow.
+    if (!logs.check(name + " lower claim", Clock::now()).pass) {
+        return;
     }
+    report(messages::kLowerClaim, {{"instance", name},
+                                   {"source", claim.source.to_string()},
+                                   {"priority", std::to_string(claim.priority)}});
+    observer.on_instance_event(name, NotifyEvent::MasterRxLowerPriority,
+                               instance.router->elector().priority());
     if (instance.group == nullptr) {
         return;
     }

@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include <boost/asio/post.hpp>
+
 namespace tandem::daemon {
 namespace {
 
@@ -185,15 +187,34 @@ void Election::Impl::apply_priority(Instance& instance, std::uint8_t priority) {
             instance.name(), active ? NotifyEvent::MasterPriority : NotifyEvent::BackupPriority,
             priority);
     }
-    if (gives_up_on_lower_priority(instance.settings.election, elector.state(), before, priority) &&
-        !failover.in_progress()) {
-        report(messages::kGivesUpForTracking, {{"instance", instance.name()}});
-        FailoverCommand command;
-        command.instances = {instance.name()};
-        // It does not preempt anyway: the hold must not outlive the failure.
-        command.hold_for = std::chrono::seconds{0};
-        begin_failover(std::move(command), [](const FailoverResult&) {});
+    if (gives_up_on_lower_priority(instance.settings.election, elector.state(), before, priority)) {
+        instance.gives_up = true;
+        give_up_soon();
     }
+}
+
+/// One command for every instance that the same failure concerns; after a command in progress.
+void Election::Impl::give_up_soon() {
+    boost::asio::post(context, [this] {
+        if (failover.in_progress() || stopping) {
+            return;
+        }
+        FailoverCommand command;
+        for (const auto& instance : instances) {
+            const vrrp::Elector& elector = instance->router->elector();
+            const bool failing = elector.priority() < instance->settings.election.priority;
+            if (std::exchange(instance->gives_up, false) && failing &&
+                elector.state() == vrrp::State::Active) {
+                report(messages::kGivesUpForTracking, {{"instance", instance->name()}});
+                command.instances.push_back(instance->name());
+            }
+        }
+        if (!command.instances.empty()) {
+            // It does not preempt anyway: the hold must not outlive the failure.
+            command.hold_for = std::chrono::seconds{0};
+            begin_failover(std::move(command), [](const FailoverResult&) {});
+        }
+    });
 }
 
 /// Tells the router the sum of the faults that are not its interface's.

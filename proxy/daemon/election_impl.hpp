@@ -41,6 +41,9 @@ struct Election::Impl : vrrp::RouterEnvironment {
         /// Every object that could be a fault has been heard of, so the router was started.
         bool started = false;
 
+        /// A tracked object failed, and with nopreempt the peer would not take over by itself.
+        bool gives_up = false;
+
         Alarms alarms;
         /// Which frame carried a packet; open while the interface is usable.
         netlink::Sightings sightings;
@@ -110,6 +113,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
     void on_tracked(vrrp::TrackKind kind, const std::string& name, const vrrp::TrackStatus& status);
     void apply_tracking(Instance& instance);
     void apply_priority(Instance& instance, std::uint8_t priority);
+    void give_up_soon();
     void apply_faults(Instance& instance);
     void start_when_known(Instance& instance);
     void run_group(Group& group);

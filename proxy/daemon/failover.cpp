@@ -227,7 +227,10 @@ FailoverActions FailoverMachine::on_deadline(TimePoint now) {
         if (move.step == Step::WaitingForPeer && now >= move.released + move.patience) {
             move.step = Step::TakingBack;
             actions.emplace_back(StartTakeBack{move.instance});
-        } else if (move.step == Step::Releasing && now >= started_ + kReleaseBound) {
+        } else if ((move.step == Step::Releasing && now >= started_ + kReleaseBound) ||
+                   (move.step == Step::TakingBack &&
+                    now >= move.released + move.patience + kReleaseBound)) {
+            // In a sync group a member cannot be taken back while another one has moved.
             move.step = Step::Lost;
             move.ended = now;
         }
@@ -245,6 +248,8 @@ std::optional<TimePoint> FailoverMachine::next_deadline() const {
             deadline = move.released + move.patience;
         } else if (move.step == Step::Releasing) {
             deadline = started_ + kReleaseBound;
+        } else if (move.step == Step::TakingBack) {
+            deadline = move.released + move.patience + kReleaseBound;
         }
         if (deadline && (!next || *deadline < *next)) {
             next = deadline;

@@ -84,11 +84,24 @@ TEST(Failover, TakesBackWhenNoPeerAnswersAndReportsTheOutage) {
     const auto actions = machine.on_deadline(*deadline);
     ASSERT_EQ(actions.size(), 1U);
     EXPECT_EQ(std::get<StartTakeBack>(actions[0]).instance, "VI_1");
-    EXPECT_FALSE(machine.next_deadline());
     const auto result = result_of(machine.on_active_here("VI_1", *deadline + 1ms));
     EXPECT_EQ(result.outcome, Outcome::RolledBack);
     EXPECT_EQ(result.gap, 1551ms);
     EXPECT_EQ(result.connections_reset, 3U);
+}
+
+// A member of a sync group whose sibling moved is not taken back by the group: the command must
+// end all the same.
+TEST(Failover, ATakeBackThatNeverHappensEndsTheCommand) {
+    FailoverMachine machine;
+    machine.on_command({}, {view("VI_1", State::Active)}, kStart);
+    machine.on_released("VI_1", 0, kStart);
+    machine.on_deadline(*machine.next_deadline());
+    const auto deadline = machine.next_deadline();
+    ASSERT_EQ(deadline, kStart + 1550ms + 5s);
+    EXPECT_TRUE(machine.on_deadline(*deadline - 1us).empty());
+    EXPECT_NE(result_of(machine.on_deadline(*deadline)).outcome, Outcome::Done);
+    EXPECT_FALSE(machine.in_progress());
 }
 
 TEST(Failover, APeerThatComesWhileTakingBackCounts) {
