@@ -188,7 +188,7 @@ void Election::Impl::apply_priority(Instance& instance, std::uint8_t priority) {
             priority);
     }
     if (gives_up_on_lower_priority(instance.settings.election, elector.state(), before, priority)) {
-        instance.gives_up = true;
+        instance.gives_up_below = std::max(instance.gives_up_below.value_or(before), before);
         give_up_soon();
     }
 }
@@ -202,9 +202,9 @@ void Election::Impl::give_up_soon() {
         FailoverCommand command;
         for (const auto& instance : instances) {
             const vrrp::Elector& elector = instance->router->elector();
-            const bool failing = elector.priority() < instance->settings.election.priority;
-            if (std::exchange(instance->gives_up, false) && failing &&
-                elector.state() == vrrp::State::Active) {
+            const auto below = std::exchange(instance->gives_up_below, std::nullopt);
+            const bool failing = below && elector.priority() < *below;
+            if (failing && elector.state() == vrrp::State::Active) {
                 report(messages::kGivesUpForTracking, {{"instance", instance->name()}});
                 command.instances.push_back(instance->name());
             }

@@ -41,8 +41,9 @@ struct Election::Impl : vrrp::RouterEnvironment {
         /// Every object that could be a fault has been heard of, so the router was started.
         bool started = false;
 
-        /// A tracked object failed, and with nopreempt the peer would not take over by itself.
-        bool gives_up = false;
+        /// A tracked object failed, and with nopreempt the peer would not take over by itself: the
+        /// effective priority before that.
+        std::optional<std::uint8_t> gives_up_below;
 
         Alarms alarms;
         /// Which frame carried a packet; open while the interface is usable.

@@ -4,6 +4,8 @@ import json
 import os
 import time
 
+import pytest
+
 from lab import config
 from lab.pair import PRIORITY
 from lab.processes import Process
@@ -98,10 +100,11 @@ def test_weight_changes_the_priority_and_the_peer_preempts(pair):
     assert pair.node1.instance()["effective_priority"] == 150
 
 
-def test_weighted_script_with_nopreempt_does_not_leave_the_address_on_the_failed_node(pair):
+@pytest.mark.parametrize("weight, good", [(-60, 150), (2, 152)])
+def test_weighted_script_with_nopreempt_does_not_leave_the_address_on_the_failed_node(pair, weight, good):
     switch = Switch(pair, "web")
     start(pair, both=["nopreempt"], node1=[track("chk_web")],
-          blocks1=[script_block("chk_web", switch.path, ["weight -60"])], wait=False)
+          blocks1=[script_block("chk_web", switch.path, [f"weight {weight}"])], wait=False)
     # Whoever came first: a planned failover puts the address where the script runs.
     wait_for("one to be active", lambda: "active" in (pair.node1.state(), pair.node2.state()))
     if pair.node2.state() == "active":
@@ -111,7 +114,7 @@ def test_weighted_script_with_nopreempt_does_not_leave_the_address_on_the_failed
     switch.off()
     pair.wait_roles(pair.node2, pair.node1)
     switch.on()
-    wait_for("the priority to be back", lambda: pair.node1.instance()["effective_priority"] == 150)
+    wait_for("the priority to be back", lambda: pair.node1.instance()["effective_priority"] == good)
     assert pair.node2.state() == "active"
 
 
