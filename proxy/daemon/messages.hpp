@@ -50,7 +50,10 @@ inline constexpr Message kNoMemoryLock{
     "give the process CAP_IPC_LOCK or an unlimited RLIMIT_MEMLOCK", false};
 inline constexpr Message kReportsLost{
     "NODE_REPORTS_LOST", Level::Warning,
-    "{count} reports of other threads were lost: the control thread did not run", "", true};
+    "{count} reports of other threads were lost: the control thread did not run",
+    "find what held it up: a stopped process, a disk that hangs; `tandemctl status` tells what is "
+    "now",
+    true};
 inline constexpr Message kLogLinesLost{
     "LOG_LINES_LOST", Level::Warning, "{count} log lines were lost before this one",
     "look at what takes the log: a full disk, a pipe that nobody reads, a stopped syslog; "
@@ -84,31 +87,30 @@ inline constexpr Message kPeerDiffers{
     "ELECTION_PEER_DIFFERS", Level::Warning,
     "({instance}) {source} differs from this node: {reason}: {detail}",
     "make both configurations agree", true};
-inline constexpr Message kLowerClaim{"ELECTION_LOWER_CLAIM", Level::Warning,
-                                     "({instance}) Received advertisement from {source} with lower "
-                                     "priority {priority}: two nodes were "
-                                     "active; the addresses are announced again",
-                                     "", true};
+inline constexpr Message kLowerClaim{
+    "ELECTION_LOWER_CLAIM", Level::Warning,
+    "({instance}) Received advertisement from {source} with lower "
+    "priority {priority}: two nodes were "
+    "active; the addresses are announced again",
+    "if it repeats, the other node does not hear this one: check link, "
+    "multicast and packet filters",
+    true};
 inline constexpr Message kPriorityChanged{
     "ELECTION_PRIORITY", Level::Info,
     "({instance}) Changing effective priority from {from} to {to}", "", true};
 inline constexpr Message kTrackedChanged{"TRACKED_CHANGED", Level::Info,
                                          "{kind} {name} is now {state}: {detail}", "", true};
-inline constexpr Message kTrackingProblem{"TRACKING_PROBLEM", Level::Warning,
-                                          "{kind} {name}: {error}", "", true};
-inline constexpr Message kInstanceFault{
-    "INSTANCE_FAULT", Level::Error, "({instance}) cannot take part: {fault}",
-    "mend what is named here; the node takes part again by itself", true};
-inline constexpr Message kInstanceFaultEnded{"INSTANCE_FAULT_ENDED", Level::Info,
-                                             "({instance}) takes part again: no fault is left", "",
-                                             true};
+inline constexpr Message kTrackingProblem{
+    "TRACKING_PROBLEM", Level::Warning, "{kind} {name}: {error}",
+    "mend what is named here; until then the object counts as `tandemctl status` says", true};
 inline constexpr Message kGivesUpForTracking{
     "ELECTION_GIVES_UP", Level::Warning,
     "({instance}) a tracked object failed and a peer with nopreempt would not take over: gives the "
     "addresses up",
     "remove the weight of the tracked object, so that its failure is a fault", true};
-inline constexpr Message kNotifyProblem{"NOTIFY_PROBLEM", Level::Warning, "notify {name}: {error}",
-                                        "", true};
+inline constexpr Message kNotifyProblem{
+    "NOTIFY_PROBLEM", Level::Warning, "notify {name}: {error}",
+    "mend the command or the reader of the FIFO; the election goes on without it", true};
 inline constexpr Message kReplayMarksNotKept{
     "REPLAY_MARKS_NOT_KEPT", Level::Warning, "replay marks are not kept: {error}",
     "until then a restart of this node forgets which signed advertisements it has seen", false};
@@ -222,8 +224,6 @@ inline constexpr std::array kAll{kStarting,
                                  kPriorityChanged,
                                  kTrackedChanged,
                                  kTrackingProblem,
-                                 kInstanceFault,
-                                 kInstanceFaultEnded,
                                  kGivesUpForTracking,
                                  kNotifyProblem,
                                  kReplayMarksNotKept,
