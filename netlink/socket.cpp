@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -203,6 +204,19 @@ RequestSocket::Answer RequestSocket::remove_route(const Route& route) {
     const std::uint32_t sequence = ++sequence_;
     Answer answer = execute(build_remove_route(sequence, route), sequence);
     if (is_one_of(answer.error, {ESRCH, ENODEV})) {
+        return {};
+    }
+    return answer;
+}
+
+RequestSocket::Answer RequestSocket::repeat(Bytes request) {
+    if (request.size() < sizeof(nlmsghdr)) {
+        return {.error = from_errno(EBADMSG), .text = {}};
+    }
+    const std::uint32_t sequence = ++sequence_;
+    std::memcpy(request.data() + offsetof(nlmsghdr, nlmsg_seq), &sequence, sizeof sequence);
+    Answer answer = execute(request, sequence);
+    if (is_one_of(answer.error, {EADDRNOTAVAIL, ESRCH, ENODEV})) {
         return {};
     }
     return answer;

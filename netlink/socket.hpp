@@ -55,6 +55,9 @@ class RequestSocket {
                      RouteRequest request = RouteRequest::Add);
     /// A route, or an interface, that does not exist is success.
     Answer remove_route(const Route& route);
+    /// Sends a request that was built before, such as one of VipManager::removal_requests(). What
+    /// is to be removed and does not exist is success.
+    Answer repeat(Bytes request);
     Dump dump(DumpKind kind);
 
   private:

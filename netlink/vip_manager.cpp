@@ -461,6 +461,24 @@ error_code VipManager::Impl::add_first(Group& group, std::size_t position) {
     return add(group, position, index).error;
 }
 
+/// Routes first, as release() does it. A route that another group has as well goes, too: that group
+/// puts it back.
+std::vector<Bytes> VipManager::Impl::removal_requests(const Group& group) const {
+    std::vector<Bytes> requests;
+    for (const VirtualRoute& route : group.config.routes) {
+        requests.push_back(build_remove_route(0, route_entry(route, 0)));
+    }
+    for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
+        const VirtualAddress& address = group.config.addresses[i];
+        const Link* link = tables_.find_link(address.interface);
+        if (link != nullptr && group.own[i] == 0) {
+            requests.push_back(
+                build_remove_address(0, link->index, address.address, address.prefix_length));
+        }
+    }
+    return requests;
+}
+
 error_code VipManager::Impl::remove_all(Group& group) {
     error_code first_error;
     for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
@@ -572,6 +590,11 @@ void VipManager::announce(const std::string& group) {
 
 error_code VipManager::announce_own(const std::string& interface, const IpAddress& address) {
     return impl_->announce_own(interface, address);
+}
+
+std::vector<Bytes> VipManager::removal_requests(const std::string& group) const {
+    const Group* found = impl_->find_group(group);
+    return found != nullptr ? impl_->removal_requests(*found) : std::vector<Bytes>{};
 }
 
 bool VipManager::acquired(const std::string& group) const {

@@ -3,6 +3,7 @@
 
 #include "netlink/config.hpp"
 #include "netlink/interface_state.hpp"
+#include "netlink/message.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -141,6 +142,11 @@ class VipManager {
     /// fresh. Success without a frame while the link is down or when it is not Ethernet. Errors:
     /// no_such_device; address_not_available: the interface does not have the address.
     boost::system::error_code announce_own(const std::string& interface, const IpAddress& address);
+
+    /// What release() would ask the kernel, as bytes for RequestSocket::repeat(): for somebody who
+    /// asks when this process cannot. Right for as long as the interfaces keep their indexes; call
+    /// it before acquire() and after on_interface. Empty for a group that does not exist.
+    [[nodiscard]] std::vector<Bytes> removal_requests(const std::string& group) const;
 
     /// False for a group that does not exist.
     [[nodiscard]] bool acquired(const std::string& group) const;

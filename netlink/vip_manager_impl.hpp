@@ -105,6 +105,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     error_code release(Group& group);
     void announce_again(Group& group);
     error_code announce_own(const std::string& interface, const IpAddress& address);
+    [[nodiscard]] std::vector<Bytes> removal_requests(const Group& group) const;
 
     Group* find_group(const std::string& name);
     [[nodiscard]] std::optional<InterfaceState> interface_state(const std::string& name) const {

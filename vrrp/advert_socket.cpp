@@ -1,5 +1,7 @@
 #include "vrrp/advert_socket.hpp"
 
+#include "vrrp/send_packet.hpp"
+
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -10,7 +12,6 @@
 #include <linux/pkt_sched.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <netinet/ip.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,8 +21,6 @@ namespace {
 
 using boost::system::error_code;
 
-/// CS6, network control.
-constexpr int kTrafficClass = IPTOS_CLASS_CS6;
 /// Adverts are read as they arrive; what is older than this many bytes of them is of no use.
 constexpr int kReceiveBufferSize = 64 * 1024;
 
@@ -233,20 +232,6 @@ error_code configure(int fd, const AdvertSocket::Options& wanted) {
     return options.error();
 }
 
-/// Control message that fixes source address and interface of one packet.
-template <typename PacketInfo>
-void set_packet_info(msghdr& header, int level, int type, const PacketInfo& info) {
-    cmsghdr* control = CMSG_FIRSTHDR(&header);
-    if (control == nullptr) {  // only for a buffer without room for a header
-        return;
-    }
-    control->cmsg_level = level;
-    control->cmsg_type = type;
-    control->cmsg_len = CMSG_LEN(sizeof info);
-    std::memcpy(CMSG_DATA(control), &info, sizeof info);
-    header.msg_controllen = CMSG_SPACE(sizeof info);
-}
-
 /// Hop limit and destination of an IPv6 packet; false when one is missing.
 bool read_ipv6_control(msghdr& header, Datagram& datagram) {
     bool have_hop_limit = false;
@@ -366,42 +351,8 @@ boost::system::error_code AdvertSocket::send(std::span<const std::uint8_t> packe
     if (destination.is_v4() != (options_.family == Family::Ipv4)) {
         return boost::asio::error::address_family_not_supported;
     }
-    iovec data{};
-    data.iov_base = const_cast<std::uint8_t*>(packet.data());  // sendmsg() only reads it
-    data.iov_len = packet.size();
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
-    msghdr header{};
-    header.msg_iov = &data;
-    header.msg_iovlen = 1;
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-
-    sockaddr_in ipv4{};
-    sockaddr_in6 ipv6{};
-    if (options_.family == Family::Ipv4) {
-        ipv4.sin_family = AF_INET;
-        ipv4.sin_addr = to_in_addr(destination);
-        header.msg_name = &ipv4;
-        header.msg_namelen = sizeof ipv4;
-        in_pktinfo info{};
-        info.ipi_ifindex = static_cast<int>(options_.interface_index);
-        info.ipi_spec_dst = to_in_addr(options_.source);
-        set_packet_info(header, IPPROTO_IP, IP_PKTINFO, info);
-    } else {
-        ipv6.sin6_family = AF_INET6;
-        ipv6.sin6_addr = to_in6_addr(destination);
-        ipv6.sin6_scope_id = options_.interface_index;
-        header.msg_name = &ipv6;
-        header.msg_namelen = sizeof ipv6;
-        in6_pktinfo info{};
-        info.ipi6_addr = to_in6_addr(options_.source);
-        info.ipi6_ifindex = options_.interface_index;
-        set_packet_info(header, IPPROTO_IPV6, IPV6_PKTINFO, info);
-    }
-    if (::sendmsg(descriptor_.native_handle(), &header, 0) == -1) {
-        return last_error();
-    }
-    return {};
+    return send_packet(descriptor_.native_handle(), packet,
+                       {options_.source, destination, options_.interface_index});
 }
 
 std::uint32_t AdvertSocket::overflow_drops() const {

@@ -81,6 +81,8 @@ struct Router::Impl : std::enable_shared_from_this<Router::Impl> {
     /// Only raise() calls this.
     void execute(const Action& action);
     void send(std::uint8_t priority);
+    void tell_release_advertisements();
+    [[nodiscard]] std::vector<ReleaseAdvertisement> release_advertisements() const;
     void release();
     void rearm();
     void finish_shutdown();
@@ -252,6 +254,37 @@ void Router::Impl::send(std::uint8_t priority) {
     }
     report(failure, "sending an advertisement");
     events.emplace_back(SendResult{sent});
+    if (signer && priority != kReleasePriority) {
+        tell_release_advertisements();
+    }
+}
+
+void Router::Impl::tell_release_advertisements() {
+    if (elector.state() == State::Active) {
+        environment.on_release_advertisements(config.name);
+    }
+}
+
+std::vector<ReleaseAdvertisement> Router::Impl::release_advertisements() const {
+    std::vector<ReleaseAdvertisement> out;
+    if (!socket.is_open()) {
+        return out;
+    }
+    // A copy signs: its sequence is the one that the next advertisement will have or pass.
+    std::optional<HmacSigner> next = signer;
+    PacketBuffer buffer{};
+    const std::span<std::uint8_t> packet = encode_into(buffer, config, kReleasePriority, source,
+                                                       next ? &*next : nullptr, WallClock::now());
+    const bool unicast = !config.unicast_peers.empty();
+    for (const IpAddress& destination : destinations) {
+        set_checksum(packet, config, source, destination);
+        out.push_back({source,
+                       destination,
+                       interface_index,
+                       unicast ? config.unicast_ttl : kTimeToLive,
+                       {packet.begin(), packet.end()}});
+    }
+    return out;
 }
 
 void Router::Impl::release() {
@@ -453,6 +486,7 @@ void Router::Impl::open_socket() {
         reopen_later();
     } else {
         wait_for_packets();
+        tell_release_advertisements();
     }
     raise(Fault{});
 }
@@ -555,6 +589,10 @@ void Router::resume() {
 
 void Router::take_back() {
     impl_->raise(TakeBack{});
+}
+
+std::vector<ReleaseAdvertisement> Router::release_advertisements() const {
+    return impl_->release_advertisements();
 }
 
 bool Router::transport_fault() const {

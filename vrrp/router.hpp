@@ -4,6 +4,7 @@
 #include "vrrp/auth_hmac.hpp"
 #include "vrrp/concern.hpp"
 #include "vrrp/elector.hpp"
+#include "vrrp/release_sender.hpp"
 #include "vrrp/router_counters.hpp"
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 
@@ -41,6 +43,9 @@ class RouterEnvironment {
     /// the next life.
     virtual void on_replay_marks(const std::string& instance,
                                  const std::vector<ReplayMark>& marks) = 0;
+    /// Active, and release_advertisements() has changed: a signed one is good for as long as no
+    /// later advertisement was sent; any depends on interface and source address.
+    virtual void on_release_advertisements(const std::string& instance) = 0;
     /// An advertisement of another node was accepted (after the elector saw it).
     virtual void on_peer_advertisement(const std::string& instance,
                                        const ReceivedAdvertisement& advert) = 0;
@@ -83,6 +88,10 @@ class Router {
     void failover(std::optional<TimePoint> hold_until);
     void resume();
     void take_back();
+
+    /// Priority 0 as it would be said now, one for each destination: for somebody who says it when
+    /// this process cannot. Empty without a usable interface.
+    [[nodiscard]] std::vector<ReleaseAdvertisement> release_advertisements() const;
 
     /// The interface or the socket keeps this instance from taking part.
     [[nodiscard]] bool transport_fault() const;

@@ -346,6 +346,16 @@ void render_service(Page& page, const json::value& service) {
     render_upstreams(page, array_of(service, "upstreams"));
 }
 
+std::string guardian_text(const json::value& node) {
+    const std::string state = text_of(node, "guardian");
+    const std::string restarts = text_of(node, "restarts");
+    std::string text = state == "gone" ? "died: nobody cleans up if the node dies, too" : state;
+    if (restarts != "0" && restarts != kNothing) {
+        text += ", started the node again " + restarts + " times";
+    }
+    return text;
+}
+
 }  // namespace
 
 std::string render_status(const json::value& body, const ViewOptions& options) {
@@ -355,6 +365,7 @@ std::string render_status(const json::value& body, const ViewOptions& options) {
         page.field("running",
                    duration_of(*node, "uptime_ms") + ", process " + text_of(*node, "pid"));
         page.field("config", text_of(*node, "config"));
+        page.field("guardian", guardian_text(*node));
     }
     for (const json::value& instance : array_of(body, "instances")) {
         page.blank();

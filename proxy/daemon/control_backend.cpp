@@ -59,6 +59,8 @@ void ControlBackend::status(control::ReplyHandler handler) {
             facts.name = identity_.node_name;
             facts.config_path = identity_.config_path;
             facts.process_id = getpid();
+            facts.guardian = to_string(election_.guardian_state());
+            facts.restarts = identity_.restarts;
             facts.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(
                 std::chrono::steady_clock::now() - started_);
             handler(status_reply(facts, instances, engine_.status()));

@@ -22,6 +22,7 @@ class ControlBackend : public control::Backend {
         std::string config_path;
         std::string node_name;
         std::string config_id;
+        unsigned restarts = 0;
     };
     using Write = std::function<void(const Message&, Fields)>;
 

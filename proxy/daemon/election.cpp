@@ -39,6 +39,7 @@ Election::Impl::Impl(config::Model model, Options options_in, relay::Engine& eng
            {[this](const netlink::Notice& notice) { on_notice(notice); },
             [this](const std::string& name, const auto& state) { on_interface(name, state); },
             [this](const netlink::RouteNotice& notice) { on_route(notice); }}),
+      guardian(context, options.guardian_channel, [this] { report(messages::kGuardianGone, {}); }),
       failover_timer(context) {
     for (auto& each : model.instances) {
         auto instance = std::make_unique<Instance>();
@@ -286,6 +287,7 @@ boost::system::error_code Election::start() {
     }
     asio::post(impl_->context, [this] {
         impl_->started = true;
+        impl_->guardian.start();
         impl_->forget_sightings();
         for (const auto& instance : impl_->instances) {
             impl_->apply_tracking(*instance);
@@ -302,6 +304,10 @@ boost::system::error_code Election::start() {
     return {};
 }
 
+void Election::ready() {
+    asio::post(impl_->context, [this] { impl_->guardian.tell_ready(); });
+}
+
 void Election::shutdown(std::function<void()> done) {
     asio::post(impl_->context, [this, done = std::move(done)]() mutable {
         impl_->begin_shutdown(std::move(done));
@@ -311,6 +317,10 @@ void Election::shutdown(std::function<void()> done) {
 void Election::snapshot(std::function<void(std::vector<InstanceSnapshot>)> handler) {
     asio::post(impl_->context,
                [this, handler = std::move(handler)] { handler(impl_->snapshots()); });
+}
+
+GuardianState Election::guardian_state() const {
+    return impl_->guardian.state();
 }
 
 void Election::failover(FailoverCommand command, std::function<void(FailoverResult)> handler) {

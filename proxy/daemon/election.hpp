@@ -4,6 +4,7 @@
 
 #include "proxy/config/model.hpp"
 #include "proxy/daemon/failover.hpp"
+#include "proxy/daemon/guardian_link.hpp"
 #include "proxy/daemon/instance_snapshot.hpp"
 #include "proxy/daemon/log_line.hpp"
 #include "proxy/daemon/notifier.hpp"
@@ -52,6 +53,8 @@ class Election {
         std::chrono::microseconds realtime_limit{0};
         /// Instance → replay marks of an earlier life.
         std::map<std::string, std::vector<vrrp::ReplayMark>> replay_marks;
+        /// Channel to the guardian, owned by the election from here on; -1: none.
+        int guardian_channel = -1;
     };
     using ResumeHandler =
         std::function<void(std::vector<std::string> resumed, std::string unknown)>;
@@ -66,11 +69,15 @@ class Election {
     /// routers.
     boost::system::error_code start();
 
+    /// The whole node has started: tells the guardian.
+    void ready();
+
     /// Gives every instance up gracefully (flows reset → addresses off → priority 0), then `done`.
     /// The thread ends with the destructor.
     void shutdown(std::function<void()> done);
 
     void snapshot(std::function<void(std::vector<InstanceSnapshot>)> handler);
+    [[nodiscard]] GuardianState guardian_state() const;
     void failover(FailoverCommand command, std::function<void(FailoverResult)> handler);
     /// Ends the hold of the named instances (empty: all). The handler gets the names that were
     /// resumed, and the first name that does not exist (then nothing was done).

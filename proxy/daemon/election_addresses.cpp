@@ -85,8 +85,10 @@ std::string mac_text(const std::optional<netlink::Sightings::MacAddress>& mac) {
 bool Election::Impl::acquire_addresses(const std::string& name) {
     // The gate opens first: a client that follows the announcement must not meet a closed one.
     engine.activate(name);
+    leave_will(*find(name));
     if (const auto error = vips.acquire(name)) {
         engine.deactivate(name, [](std::uint64_t) {});
+        revoke_will(*find(name));
         report(messages::kAddressesNotAdded, {{"instance", name}, {"error", error.message()}});
         run(failover.on_unavailable(name, Clock::now()));
         return false;
@@ -161,6 +163,26 @@ void Election::Impl::finish_release(Instance& instance, std::uint64_t reset) {
     run(failover.on_released(name, reset, now));
     done();
     tell_priority_zero(instance);
+    revoke_will(instance);
+}
+
+void Election::Impl::leave_will(const Instance& instance) {
+    guardian.leave({position_of(instance), vips.removal_requests(instance.name()),
+                    instance.router->release_advertisements()});
+}
+
+void Election::Impl::revoke_will(const Instance& instance) {
+    guardian.leave({position_of(instance), {}, {}});
+}
+
+std::uint32_t Election::Impl::position_of(const Instance& instance) const {
+    const auto found =
+        std::ranges::find_if(instances, [&](const auto& each) { return each.get() == &instance; });
+    return static_cast<std::uint32_t>(found - instances.begin());
+}
+
+void Election::Impl::on_release_advertisements(const std::string& name) {
+    leave_will(*find(name));
 }
 
 void Election::Impl::tell_priority_zero(Instance& instance) {

@@ -76,6 +76,9 @@ void Election::Impl::on_interface(const std::string& name,
         if (own != interfaces.end()) {
             apply_interface(*instance, own->second);
         }
+        if (vips.acquired(instance->name())) {
+            leave_will(*instance);  // an interface made anew has another index
+        }
     }
 }
 

@@ -92,6 +92,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
     void on_group_event(const std::string& name) override;
     void on_replay_marks(const std::string& name,
                          const std::vector<vrrp::ReplayMark>& marks) override;
+    void on_release_advertisements(const std::string& name) override;
     void on_peer_advertisement(const std::string& name,
                                const vrrp::ReceivedAdvertisement& advert) override;
     void on_send_error(const std::string& name, const std::string& text) override;
@@ -104,6 +105,10 @@ struct Election::Impl : vrrp::RouterEnvironment {
     void remove_addresses(Instance& instance, std::uint64_t reset);
     void finish_release(Instance& instance, std::uint64_t reset);
     void tell_priority_zero(Instance& instance);
+    /// What the guardian does for the instance if this process dies while it is active.
+    void leave_will(const Instance& instance);
+    void revoke_will(const Instance& instance);
+    [[nodiscard]] std::uint32_t position_of(const Instance& instance) const;
 
     // Faults: election_faults.cpp
     void on_interface(const std::string& name, const std::optional<netlink::InterfaceState>& state);
@@ -147,6 +152,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
     std::vector<std::unique_ptr<Instance>> instances;
     std::vector<std::unique_ptr<Group>> groups;
     netlink::VipManager vips;
+    GuardianLink guardian;
     std::map<std::string, std::optional<netlink::InterfaceState>> interfaces;
     /// For what packets of others can cause: a flood of them must not fill the queue to the control
     /// thread.

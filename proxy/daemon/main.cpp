@@ -1,5 +1,7 @@
-// tandemd: reads the command line and the configuration, then runs the node.
+// tandemd: reads the command line and the configuration, then runs the guardian, or as its child
+// the node.
 #include "proxy/config/load.hpp"
+#include "proxy/daemon/guardian.hpp"
 #include "proxy/daemon/node.hpp"
 #include "proxy/daemon/options.hpp"
 
@@ -51,7 +53,7 @@ void print_diagnostics(const config::LoadResult& loaded, bool json) {
     }
 }
 
-int run(node::Options options) {
+int run(node::Options options, const std::vector<std::string>& arguments) {
     const std::string node_name = options.config_id.empty() ? host_name() : options.config_id;
     options.config_id = node_name;
     config::LoadOptions load_options;
@@ -62,11 +64,15 @@ int run(node::Options options) {
         print_diagnostics(loaded, options.check_json);
         return loaded.exit_code();
     }
+    const bool guarded = options.guardian_channel != -1;
     // Before any thread exists; the working directory stays, relative paths keep their meaning.
-    if (!options.foreground && ::daemon(1, options.log_to_console ? 1 : 0) == -1) {
+    if (!options.foreground && !guarded && ::daemon(1, options.log_to_console ? 1 : 0) == -1) {
         std::cerr << "tandemd: cannot go into the background: "
                   << std::generic_category().message(errno) << " (use -n)\n";
         return EXIT_FAILURE;
+    }
+    if (!guarded && !options.no_guardian) {
+        return node::run_guardian(options, arguments);
     }
     return static_cast<int>(node::run_node(options, node_name, loaded));
 }
@@ -77,7 +83,8 @@ int main(int argc, char** argv) {
     // A log reader that goes away must not take the node with it.
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
-    const auto parsed = node::parse_options({argv + 1, argv + argc});
+    const std::vector<std::string> arguments{argv + 1, argv + argc};
+    const auto parsed = node::parse_options(arguments);
     if (!parsed.error.empty()) {
         std::cerr << "tandemd: " << parsed.error << "\n" << node::usage();
         return kUsageError;
@@ -90,5 +97,5 @@ int main(int argc, char** argv) {
         std::cout << "tandemd " TANDEM_VERSION "\n";
         return EXIT_SUCCESS;
     }
-    return run(parsed.options);
+    return run(parsed.options, arguments);
 }

@@ -34,6 +34,31 @@ inline constexpr Message kStopped{"NODE_STOPPED", Level::Info, "stopped", "", tr
 inline constexpr Message kStopTimedOut{
     "NODE_STOP_TIMED_OUT", Level::Error, "did not stop within {seconds} s and exits now",
     "the lease removes what may be left of the virtual addresses; report this as a bug", true};
+inline constexpr Message kNodeDied{
+    "NODE_DIED", Level::Error, "the node died: {end}; it is started again in {seconds} s",
+    "look for its last lines above and for a core dump, and report it as a bug", true};
+inline constexpr Message kNodeHangs{
+    "NODE_HANGS", Level::Error, "the node is killed: {problem}",
+    "find what held it up: a debugger (use --no-guardian then), a kernel that hangs; else report "
+    "it as a bug",
+    true};
+inline constexpr Message kWillExecuted{
+    "NODE_WILL_EXECUTED", Level::Warning,
+    "behind the dead node: {removed} virtual addresses and routes removed, {sent} times priority 0 "
+    "said, in {microseconds} µs",
+    "", true};
+inline constexpr Message kWillFailed{
+    "NODE_WILL_FAILED", Level::Error,
+    "behind the dead node: {removed} virtual addresses and routes removed, {sent} times priority 0 "
+    "said, but: {error}",
+    "the lease ends what is left of the addresses, unless vip_lease is 0", true};
+inline constexpr Message kRestarted{"NODE_RESTARTED", Level::Warning,
+                                    "the guardian has started this node again, {count} times now",
+                                    "the log tells the reason, just above", true};
+inline constexpr Message kGuardianGone{
+    "GUARDIAN_GONE", Level::Error,
+    "the guardian died; the node carries on, but nobody cleans up or restarts it if it dies, too",
+    "restart tandemd at a quiet moment: fail over to the peer first", true};
 inline constexpr Message kCannotStart{
     "NODE_CANNOT_START", Level::Error, "cannot start: {problem}",
     "mend what is named here and start again; tandemd -t checks the configuration", true};
@@ -204,6 +229,12 @@ inline constexpr std::array kAll{kStarting,
                                  kStopped,
                                  kStopTimedOut,
                                  kCannotStart,
+                                 kNodeDied,
+                                 kNodeHangs,
+                                 kWillExecuted,
+                                 kWillFailed,
+                                 kRestarted,
+                                 kGuardianGone,
                                  kNoReload,
                                  kConfigDiagnostic,
                                  kNoRealtime,

@@ -187,8 +187,9 @@ class Node {
                                                            {"service", skipped.service},
                                                            {"error", skipped.reason}});
               }),
-          backend_(context_, {options.config_path, name_, options.config_id}, engine_, election_,
-                   journal_.events(),
+          backend_(context_,
+                   {options.config_path, name_, options.config_id, options.guardian_restarts},
+                   engine_, election_, journal_.events(),
                    [this](const Message& message, Fields fields) {
                        journal_.write(message, std::move(fields));
                    }),
@@ -222,7 +223,7 @@ class Node {
         journal_.set_notifier(&notifier_);
         journal_.set_replay_file(options_.run_directory + "/replay-marks.json");
         return {model_.global.realtime_priority, model_.global.realtime_limit,
-                journal_.replay_marks()};
+                journal_.replay_marks(), options_.guardian_channel};
     }
 
     void on_tracked(vrrp::TrackKind kind, const std::string& object,
@@ -237,6 +238,10 @@ class Node {
 
     bool start() {
         journal_.write(messages::kStarting, {{"version", TANDEM_VERSION}, {"node", name_}});
+        if (options_.guardian_restarts > 0) {
+            journal_.write(messages::kRestarted,
+                           {{"count", std::to_string(options_.guardian_restarts)}});
+        }
         journal_.set_on_event([this] { server_.notify_followers(); });
         // The control socket comes before the addresses: it is what tells a second daemon that a
         // first one runs, and the second must not remove the first one's addresses as leftovers.
@@ -262,6 +267,7 @@ class Node {
         tracking_.start();
         health_.start();
         wait_for_signal();
+        election_.ready();
         journal_.write(messages::kReady, {});
         return true;
     }

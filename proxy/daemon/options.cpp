@@ -11,6 +11,15 @@ namespace {
 
 namespace po = boost::program_options;
 
+/// Between the guardian and its node; not for people.
+po::options_description describe_internal(Options& options) {
+    po::options_description description;
+    auto add = description.add_options();
+    add("guardian-channel", po::value(&options.guardian_channel));
+    add("guardian-restarts", po::value(&options.guardian_restarts));
+    return description;
+}
+
 po::options_description describe(Options& options, std::string& log_format,
                                  std::string& check_format) {
     po::options_description description("Options");
@@ -32,6 +41,8 @@ po::options_description describe(Options& options, std::string& log_format,
         "form of the log lines");
     add("run-dir", po::value(&options.run_directory)->value_name("DIR"),
         "where the control socket is (/run/tandem)");
+    add("no-guardian", po::bool_switch(&options.no_guardian),
+        "one process that nobody watches or restarts, for a debugger");
     add("help,h", po::bool_switch(&options.help), "this text");
     add("version,v", po::bool_switch(&options.version), "print the version");
     return description;
@@ -49,7 +60,8 @@ ParsedOptions parse_options(const std::vector<std::string>& arguments) {
     ParsedOptions parsed;
     std::string log_format;
     std::string check_format;
-    const auto description = describe(parsed.options, log_format, check_format);
+    auto description = describe(parsed.options, log_format, check_format);
+    description.add(describe_internal(parsed.options));
     try {
         po::variables_map values;
         // No guessing: an abbreviation that is unique today may not be tomorrow.

@@ -22,6 +22,13 @@ struct Options {
     bool log_detail = false;
     bool log_json = false;
     std::string run_directory = "/run/tandem";
+    /// --no-guardian: one process, for a debugger.
+    bool no_guardian = false;
+    /// For the guardian's own use: the descriptor on which its node talks to it. -1: this process
+    /// is not started by a guardian.
+    int guardian_channel = -1;
+    /// Times the guardian has started the node before.
+    unsigned guardian_restarts = 0;
     bool help = false;
     bool version = false;
 };

@@ -184,7 +184,9 @@ control::Reply status_reply(const NodeFacts& node, const std::vector<InstanceSna
                                                     {"version", TANDEM_VERSION},
                                                     {"pid", node.process_id},
                                                     {"uptime_ms", node.uptime.count()},
-                                                    {"config", node.config_path}}},
+                                                    {"config", node.config_path},
+                                                    {"guardian", node.guardian},
+                                                    {"restarts", node.restarts}}},
                               {"instances", std::move(instance_list)},
                               {"services", std::move(service_list)}};
     return reply;

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -20,6 +21,10 @@ struct NodeFacts {
     std::string config_path;
     int process_id = 0;
     std::chrono::milliseconds uptime{};
+    /// "watches", "gone", or "none".
+    std::string_view guardian = "none";
+    /// Times the guardian started the node again.
+    unsigned restarts = 0;
 };
 
 /// RFC 3339, UTC, milliseconds.
