@@ -102,6 +102,10 @@ void FakeEnvironment::on_replay_marks(const std::string& /*instance*/,
     marks = replay_marks;
 }
 
+void FakeEnvironment::on_release_advertisements(const std::string& /*instance*/) {
+    ++release_changes;
+}
+
 void FakeEnvironment::on_peer_advertisement(const std::string& /*instance*/,
                                             const ReceivedAdvertisement& advert) {
     adverts.push_back(advert);

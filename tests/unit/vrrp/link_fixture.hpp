@@ -45,6 +45,7 @@ class FakeEnvironment : public RouterEnvironment {
     void on_group_event(const std::string& instance) override;
     void on_replay_marks(const std::string& instance,
                          const std::vector<ReplayMark>& marks) override;
+    void on_release_advertisements(const std::string& instance) override;
     void on_peer_advertisement(const std::string& instance,
                                const ReceivedAdvertisement& advert) override;
     void on_send_error(const std::string& instance, const std::string& text) override;
@@ -55,6 +56,7 @@ class FakeEnvironment : public RouterEnvironment {
     std::vector<std::string> concerns;
     std::vector<ReplayMark> marks;
     unsigned group_events = 0;
+    unsigned release_changes = 0;
     std::vector<std::string> errors;
     std::vector<ReceivedAdvertisement> adverts;
     /// Called inside on_transition.

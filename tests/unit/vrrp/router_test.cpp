@@ -102,6 +102,29 @@ INSTANTIATE_TEST_SUITE_P(
         Mode{"V3Ipv6Unicast", Version::V3, Family::Ipv6, true, ChecksumForm::PseudoHeader}),
     [](const auto& mode) { return std::string{mode.param.name}; });
 
+// A router that is gone without a word; somebody else says its priority 0 afterwards.
+TEST_P(RouterPairTest, SomebodyElseSaysPriorityZeroForADeadRouter) {
+    ReleaseSender sender;
+    inside(a_, [&] { ASSERT_FALSE(sender.open()); });
+    auto b = start_router(b_, 254, environment_b_);
+    auto a = start_router(a_, 255, environment_a_);
+    ASSERT_TRUE(wait_for_state(*a, State::Active));
+    ASSERT_TRUE(wait_for([&] { return !environment_b_.adverts.empty(); }));
+    const auto release = a->release_advertisements();
+    ASSERT_EQ(release.size(), 1U);
+    a.reset();
+    ASSERT_FALSE(sender.send(release.front()));
+    ASSERT_TRUE(wait_for_state(*b, State::Active));
+    EXPECT_EQ(environment_b_.adverts.back().priority, 0);
+    EXPECT_EQ(environment_b_.adverts.back().source, a_.address(mode_.family));
+    EXPECT_EQ(b->counters().discarded, 0U);
+    EXPECT_THAT(environment_b_.log, Contains("active peer-released"));
+}
+
+TEST_F(RouterTest, RouterWithoutAnInterfaceHasNoPriorityZeroToSay) {
+    EXPECT_THAT(make_router(a_, 200, environment_a_)->release_advertisements(), IsEmpty());
+}
+
 // One life of a pair: elect, hand over on stop, take back by priority. Priorities 255 and 254 keep
 // the waits of version 2 short.
 TEST_P(RouterPairTest, ElectsOneHandsOverAndPreempts) {

@@ -1,0 +1,1 @@
+tandem_fuzz(guardian_message tandem_daemon_core)
