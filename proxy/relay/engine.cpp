@@ -227,6 +227,39 @@ void Engine::set_upstream_up(const std::string& service, const std::string& upst
     }
 }
 
+std::chrono::milliseconds Engine::ask_workers() {
+    std::chrono::milliseconds slowest{0};
+    for (const auto& worker : impl_->workers) {
+        slowest = std::max(slowest, worker->unanswered());
+        worker->ping();
+    }
+    return slowest;
+}
+
+InstanceHealth Engine::health(const std::string& instance) const {
+    InstanceHealth health;
+    std::size_t services = 0;
+    bool any_up = false;
+    for (std::size_t index = 0; index < impl_->services.size(); ++index) {
+        const ServiceState& state = *impl_->services[index];
+        if (state.config.instance != instance || state.config.upstreams.empty()) {
+            continue;
+        }
+        ++services;
+        any_up = any_up ||
+                 std::ranges::any_of(state.upstream_up, [](const auto& up) { return up.load(); });
+        for (const auto& worker : impl_->workers) {
+            const int error = std::as_const(*worker).shard(index).accept_error();
+            if (error != 0 && health.accept_error == 0) {
+                health.accept_error = error;
+                health.failing_service = state.config.name;
+            }
+        }
+    }
+    health.no_upstream = services > 0 && !any_up;
+    return health;
+}
+
 Endpoint Engine::listen_endpoint(const std::string& service) const {
     for (const auto& state : impl_->services) {
         if (state->config.name == service) {

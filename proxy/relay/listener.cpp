@@ -69,6 +69,7 @@ bool Listener::accept_one() {
     }
     auto socket = accept_connection(socket_);
     if (socket.has_value()) {
+        tell_failing(0);
         owner_.accepted(std::move(*socket));
         return true;
     }
@@ -80,6 +81,7 @@ bool Listener::accept_failed(const error_code& error) {
     switch (error.value()) {
         case EAGAIN:
             ready_ = false;
+            tell_failing(0);
             announce_resume();
             return false;
         case EMFILE:
@@ -91,6 +93,7 @@ bool Listener::accept_failed(const error_code& error) {
         case ENOTSOCK:
         case EOPNOTSUPP:
             paused_ = true;
+            tell_failing(error.value());
             announce_pause(error.message());
             reactor_.schedule(*this, kShortagePause);
             return false;
@@ -110,6 +113,12 @@ bool Listener::accept_next() {
     }
     owner_.accepted(std::move(*socket));
     return true;
+}
+
+void Listener::tell_failing(int error) {
+    if (std::exchange(failing_, error) != error) {
+        owner_.on_accept_failing(error);
+    }
 }
 
 void Listener::announce_pause(std::string_view reason) {

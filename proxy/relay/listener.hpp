@@ -24,6 +24,8 @@ class ListenerOwner {
     virtual void accepted(Descriptor socket) = 0;
     virtual void on_paused(std::string_view reason) = 0;
     virtual void on_resumed() = 0;
+    /// accept() fails with this errno and is tried again; zero: it works again.
+    virtual void on_accept_failing(int error) = 0;
 
   protected:
     ~ListenerOwner() = default;
@@ -53,6 +55,7 @@ class Listener final : public EventHandler, public Task, public Timer {
     /// One connection. False: stop for now.
     bool accept_one();
     bool accept_failed(const error_code& error);
+    void tell_failing(int error);
     void announce_pause(std::string_view reason);
     void announce_resume();
 
@@ -67,6 +70,8 @@ class Listener final : public EventHandler, public Task, public Timer {
     /// The pause was announced and its end was not.
     bool announced_ = false;
     TimePoint last_announcement_{};
+    /// As last told to the owner.
+    int failing_ = 0;
 };
 
 }  // namespace tandem::relay

@@ -8,6 +8,7 @@
 #include "proxy/relay/reactor.hpp"
 #include "proxy/relay/service_state.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -43,6 +44,8 @@ class ServiceShard final : public ListenerOwner, public Task {
 
     [[nodiscard]] std::uint64_t silence_orders() const { return state_.silence_orders.load(); }
     [[nodiscard]] const ShardCounters& counters() const { return counters_; }
+    /// errno of accept() while it fails; zero: it works. Any thread.
+    [[nodiscard]] int accept_error() const { return accept_error_.load(); }
     [[nodiscard]] const UpstreamCounters& upstream_counters(std::size_t upstream) const {
         return upstream_counters_[upstream];
     }
@@ -86,6 +89,7 @@ class ServiceShard final : public ListenerOwner, public Task {
     [[nodiscard]] std::string limit_reached() const override;
     void on_paused(std::string_view reason) override;
     void on_resumed() override;
+    void on_accept_failing(int error) override { accept_error_.store(error); }
     void run() override;
     void finish_drain();
 
@@ -112,6 +116,7 @@ class ServiceShard final : public ListenerOwner, public Task {
     FlowList doomed_;
     std::vector<Drain> drains_;
     ShardCounters counters_;
+    std::atomic<int> accept_error_{0};
     std::vector<UpstreamCounters> upstream_counters_;
 };
 

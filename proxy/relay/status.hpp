@@ -40,6 +40,15 @@ struct UpstreamStatus {
     std::string last_error;
 };
 
+/// Whether the services of one instance can be served from here at all.
+struct InstanceHealth {
+    /// It has services, each of them has upstreams, and not one upstream is up.
+    bool no_upstream = false;
+    /// A service whose accept() fails in some worker, and with which errno; zero: none.
+    int accept_error = 0;
+    std::string failing_service;
+};
+
 struct ServiceStatus {
     std::string name;
     std::string instance;

@@ -90,6 +90,23 @@ void Worker::set_upstream_up(std::size_t service, std::size_t upstream, bool up)
         [this, service, upstream, up] { shards_[service]->set_upstream_up(upstream, up); });
 }
 
+void Worker::ping() {
+    if (asked_.load() != 0) {
+        return;
+    }
+    asked_.store(Clock::now().time_since_epoch().count());
+    reactor_.post([this] { asked_.store(0); });
+}
+
+std::chrono::milliseconds Worker::unanswered() const {
+    const auto asked = asked_.load();
+    if (asked == 0) {
+        return std::chrono::milliseconds{0};
+    }
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() -
+                                                                 TimePoint{Clock::duration{asked}});
+}
+
 void Worker::retry_admission() {
     reactor_.post([this] {
         for (const auto& shard : shards_) {

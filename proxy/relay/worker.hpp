@@ -4,6 +4,8 @@
 #include "proxy/relay/reactor.hpp"
 #include "proxy/relay/service_shard.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -39,6 +41,10 @@ class Worker {
     void purge(const std::string& instance);
     void set_upstream_up(std::size_t service, std::size_t upstream, bool up);
     void retry_admission();
+    /// Asks for a sign of life. One question at a time: while it is not answered, more do nothing.
+    void ping();
+    /// How long the question has not been answered; zero: there is none.
+    [[nodiscard]] std::chrono::milliseconds unanswered() const;
 
     /// Counters may be read from any thread.
     [[nodiscard]] const ServiceShard& shard(std::size_t service) const { return *shards_[service]; }
@@ -51,6 +57,8 @@ class Worker {
     Reactor reactor_;
     std::vector<std::unique_ptr<ServiceShard>> shards_;
     std::thread thread_;
+    /// When the question was asked, as a count of the clock; zero: none is open.
+    std::atomic<std::chrono::steady_clock::rep> asked_{0};
     bool stopping_ = false;
 };
 

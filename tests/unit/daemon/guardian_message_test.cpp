@@ -1,7 +1,6 @@
 #include "proxy/daemon/guardian_message.hpp"
 
 #include <boost/asio/ip/address.hpp>
-
 #include <gtest/gtest.h>
 
 namespace tandem::daemon {
