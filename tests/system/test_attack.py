@@ -262,6 +262,39 @@ def test_flood(pair, attacker, lab):
           f"{max(gaps) * 1000:.1f} ms of {ADVERT_INT * 1000:.0f} ms")
 
 
+@pytest.mark.parametrize("priorities", [(1, 50), (0,)], ids=["lower-claims", "priority-0"])
+def test_flood_of_valid_claims(pair, attacker, lab, priorities):
+    """10 000 advertisements per second that the RFC answers each with one: the answers have a bound (I8)."""
+    start(pair, lambda host: unicast(host) if priorities == (0,) else ())
+    to = {}
+    if priorities == (0,):
+        # To the active node alone: the backup would claim, as it must.
+        to = {"source": NODE2, "destination": NODE1, "destination_mac": frames.hardware_address(lab.node1)}
+    node1 = pair.node1
+    before = node1.instance()["counters"]
+    with Calm(pair), Capture.sent_by(lab, "node1", lab.scratch("claims.pcap"), "ip proto 112") as capture, \
+            Capture.sent_by(lab, "node1", lab.scratch("arp.pcap"), "arp[6:2] = 1") as announced:
+        began = time.monotonic()
+        sent, seconds = attacker.flood([attacker.frame(each, **to) for each in priorities], 10_000, 2)
+        ended = time.monotonic()
+        assert sum(sent) / seconds > 8_000, "the sender was too slow to prove anything"
+
+        def heard(name):
+            return node1.instance()["counters"][name] - before[name]
+
+        wait_for("everything to be heard", lambda: heard("adverts_received") + heard("dropped") >= sum(sent), 3.0)
+        assert heard("answers_delayed") > 0.2 * sum(sent)
+    moments = [p.time for p in capture.packets() if p.source == NODE1 and began <= p.time <= ended]
+    gaps = [b - a for a, b in zip(moments, moments[1:])]
+    assert len(moments) <= 10 * seconds / ADVERT_INT + 5, len(moments)
+    assert max(gaps) < 1.5 * ADVERT_INT, max(gaps)
+    # Twice a second, with the default of five times both forms; requests of the host itself are few.
+    frames_announced = sum(began <= p.time <= ended for p in announced.packets())
+    assert frames_announced <= (2 * seconds + 2) * 10, frames_announced
+    print(f"flood of claims: {sum(sent)} in {seconds:.1f} s, {len(moments)} answers, widest gap "
+          f"{max(gaps) * 1000:.1f} ms, {frames_announced} announcements")
+
+
 # With auth_hmac: nothing changes and an alarm names who it was
 
 
