@@ -189,6 +189,34 @@ def test_track_interface_with_weight(pair):
         pair.lab.node1.ip("link", "delete", "tdm0")
 
 
+# Two owners of the addresses
+
+
+def start_owners(pair, node1=(), node2=()):
+    pair.advert_int = 0.2
+    for node, lines in zip(pair.nodes, (node1, node2)):
+        node.configuration = pair.scratch(f"{node.host}.conf")
+        write(node.configuration, config.configuration(node.host, config.instance(255, 0.2, lines=lines)))
+        node.start()
+
+
+def test_of_two_owners_the_lower_address_gives_way(pair):
+    start_owners(pair)
+    pair.wait_roles(pair.node2, pair.node1)
+    assert any(alarm["kind"] == "duplicate-owner" for alarm in pair.node1.instance()["alarms"])
+    assert pair.node2.instance()["effective_priority"] == 255
+
+
+def test_owner_gives_in_to_one_that_ignores_it(pair):
+    start_owners(pair, node1=["owner_ignore_adverts"])
+    pair.wait_roles(pair.node1, pair.node2)
+    assert pair.node2.instance()["effective_priority"] == 254
+    wait_for("the log to say so", lambda: "gave in and says 254" in pair.node2.log())
+    pair.node1.kill_all()
+    pair.node2.wait_state("active")
+    assert pair.node2.instance()["effective_priority"] == 254
+
+
 # Interfaces of virtual addresses beside the one of the advertisements
 
 
