@@ -145,6 +145,9 @@ class Elector {
     /// Active a lower claim or priority 0 is answered at once, but no more than ten times per
     /// interval: what comes sooner shares the next answer. Announcements: at most twice per
     /// interval and twice per second.
+    /// An owner gives in to another one (255, lower address) that goes on for three advertisements,
+    /// 1.2 of the longer interval at least: Active → Backup (HigherPriority), and priority() is 254
+    /// from then on.
     Actions on_advertisement(const ReceivedAdvertisement& advert, TimePoint now);
     Actions on_deadline(TimePoint now);
 
