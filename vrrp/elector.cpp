@@ -58,11 +58,12 @@ std::string_view to_string(Reason reason) {
 
 Elector::Elector(const InstanceConfig& config)
     : version_(config.version),
+      owner_(config.priority == kOwnerPriority),
       priority_(config.priority),
       own_interval_(config.advertisement_interval),
       down_timer_adverts_(config.down_timer_adverts),
       // The owner of the addresses always preempts (RFC 9568 section 6.1).
-      preempt_(config.preempt || config.priority == kOwnerPriority),
+      preempt_(config.preempt || owner_),
       start_as_active_(config.start_as_active),
       preempt_delay_(config.preempt_delay),
       startup_delay_(config.startup_delay),
@@ -80,6 +81,9 @@ Actions Elector::on_startup(TimePoint now) {
     now = begin_event(now, actions);
     if (state_ != State::Initialize) {
         return actions;
+    }
+    if (owner_) {
+        priority_ = kOwnerPriority;
     }
     defer_until_.reset();
     unheard_ = false;
@@ -132,7 +136,11 @@ Actions Elector::on_deadline(TimePoint now) {
         return actions;
     }
     if (state_ == State::Active) {
-        advertise(now, actions);
+        if (answer_waits_) {
+            answer(now, actions);
+        } else {
+            advertise(now, actions);
+        }
     } else {
         backup_timer_fired(now, actions);
     }
@@ -229,7 +237,7 @@ Actions Elector::on_send_result(bool sent, TimePoint now) {
 Actions Elector::on_priority(std::uint8_t priority, TimePoint now) {
     Actions actions;
     now = begin_event(now, actions);
-    if (priority == priority_ || priority_ == kOwnerPriority || priority == kOwnerPriority ||
+    if (owner_ || priority == priority_ || priority == kOwnerPriority ||
         priority == kReleasePriority) {
         return actions;
     }
@@ -389,6 +397,9 @@ void Elector::become_active(Reason reason, TimePoint now, Actions& actions) {
     claim_wanted_ = false;
     say_released_ = false;
     defer_until_.reset();
+    last_answer_.reset();
+    answer_waits_ = false;
+    rival_since_.reset();
     last_sent_ = now;
     end_hold();
     // Advert first, addresses second (RFC 9568 section 6.4.2).
@@ -528,6 +539,10 @@ const std::optional<ReceivedAdvertisement>& Elector::last_peer() const {
 
 std::optional<TimePoint> Elector::last_peer_heard() const {
     return last_peer_heard_;
+}
+
+std::uint64_t Elector::answers_delayed() const {
+    return answers_delayed_;
 }
 
 }  // namespace tandem::vrrp

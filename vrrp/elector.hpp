@@ -141,7 +141,13 @@ class Elector {
     /// on_addresses_released(), with priority 0 sent just before. Until then the node takes no
     /// address back. A hold is forgotten.
     Actions on_shutdown(TimePoint now);
-    /// An advertisement from our own source address is ignored: answering it could loop.
+    /// An advertisement from our own source address is ignored: answering it could loop. While
+    /// Active a lower claim or priority 0 is answered at once, but no more than ten times per
+    /// interval: what comes sooner shares the next answer. Announcements: at most twice per
+    /// interval and twice per second.
+    /// An owner gives in to another one (255, lower address) that goes on for three advertisements,
+    /// 1.2 of the longer interval at least: Active → Backup (HigherPriority), and priority() is 254
+    /// from then on.
     Actions on_advertisement(const ReceivedAdvertisement& advert, TimePoint now);
     Actions on_deadline(TimePoint now);
 
@@ -164,9 +170,9 @@ class Elector {
     /// single failure ends its next claim. Ignored in other states.
     Actions on_send_result(bool sent, TimePoint now);
 
-    /// Effective priority changed (tracking), 1..254; ignored by the owner of the addresses (255)
-    /// and when equal to the current one. Backup: the wait is moved by the difference of the skew
-    /// times. Active: told with the next advertisement; the peer decides.
+    /// Effective priority changed (tracking), 1..254; ignored by the owner of the addresses
+    /// (configured 255) and when equal to the current one. Backup: the wait is moved by the
+    /// difference of the skew times. Active: told with the next advertisement; the peer decides.
     Actions on_priority(std::uint8_t priority, TimePoint now);
 
     /// Sync group, in_sync_group only. When a member's claim falls due it does not claim: it waits
@@ -204,7 +210,8 @@ class Elector {
     /// Sync group: the claim fell due, and the group has not ordered it yet. False while a release
     /// is in flight: a claim then would have to wait, and the group would be active by half.
     [[nodiscard]] bool wants_active() const;
-    /// What is advertised: configured, or as last set by on_priority().
+    /// What is advertised: configured, as last set by on_priority(), or 254 for an owner that gave
+    /// in to another one, until on_startup().
     [[nodiscard]] std::uint8_t priority() const;
     /// nullopt when not holding or when the hold has no end.
     [[nodiscard]] std::optional<TimePoint> hold_until() const;
@@ -213,6 +220,9 @@ class Elector {
     /// Last advertisement of another node that was accepted; priority and source of the peer.
     [[nodiscard]] const std::optional<ReceivedAdvertisement>& last_peer() const;
     [[nodiscard]] std::optional<TimePoint> last_peer_heard() const;
+    /// Lower claims and releases heard while active that were not answered at once, because an
+    /// answer had just gone out; see on_advertisement().
+    [[nodiscard]] std::uint64_t answers_delayed() const;
 
     /// How long a node that could not acquire its addresses, or not send, defers to any peer, in
     /// its own active down intervals. Without it a broken node with the higher priority would
@@ -233,12 +243,14 @@ class Elector {
     void leave_active(State to, Reason reason, TimePoint now, Actions& actions);
     void release(Actions& actions);
     void advertise(TimePoint now, Actions& actions);
+    void answer(TimePoint now, Actions& actions);
     void answer_lower_claim(TimePoint now, Actions& actions);
     void start_active_down_timer(TimePoint now);
     void learn_interval(const ReceivedAdvertisement& advert, Actions& actions);
     void hear_as_backup(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions);
     bool ignores_lower(const ReceivedAdvertisement& advert, TimePoint now);
     void hear_as_active(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions);
+    bool gives_in_to_owner(const ReceivedAdvertisement& advert, TimePoint now);
     void backup_timer_fired(TimePoint now, Actions& actions);
     void end_hold();
     Duration group_backoff();
@@ -249,6 +261,8 @@ class Elector {
 
     // Configuration.
     Version version_;
+    /// Owner of the addresses: configured with 255.
+    bool owner_;
     std::uint8_t priority_;
     Duration own_interval_;
     unsigned down_timer_adverts_;
@@ -301,6 +315,16 @@ class Elector {
     /// Active: the last advertisement that went out, or the claim.
     TimePoint last_sent_ = TimePoint::min();
     std::optional<TimePoint> last_announcement_;
+    /// The last advertisement that answered a lower claim or priority 0, since this node is active.
+    std::optional<TimePoint> last_answer_;
+    /// The next advertisement is an answer that had to wait.
+    bool answer_waits_ = false;
+    std::uint64_t answers_delayed_ = 0;
+    /// Active as an owner: another owner, with the lower address, is heard since, last then, and so
+    /// many times.
+    std::optional<TimePoint> rival_since_;
+    TimePoint rival_heard_ = TimePoint::min();
+    unsigned rival_adverts_ = 0;
     std::optional<ReceivedAdvertisement> last_peer_;
     std::optional<TimePoint> last_peer_heard_;
 };

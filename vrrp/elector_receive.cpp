@@ -7,6 +7,11 @@
 namespace tandem::vrrp {
 namespace {
 
+/// However short the interval: an announcement is a burst of frames to everybody on the link.
+constexpr std::chrono::milliseconds kLeastAnnouncementInterval{500};
+/// Advertisements of another owner that are answered before this one gives in to it.
+constexpr unsigned kOwnerPatience = 2;
+
 /// Compares as unsigned integers in network order. Addresses of different families have no order.
 bool is_higher(const IpAddress& left, const IpAddress& right) {
     if (left.is_v4() && right.is_v4()) {
@@ -27,8 +32,11 @@ Actions Elector::on_advertisement(const ReceivedAdvertisement& advert, TimePoint
         return actions;
     }
     const bool deaf = when_listening(now) > now && state_ != State::Active;
-    // An owner that holds must know whether its peer lives.
-    if (deaf || (owner_ignores_adverts_ && priority_ == kOwnerPriority && !hold_)) {
+    // An owner that holds, or failed and leaves the addresses to a peer, must know whether one
+    // lives.
+    const bool ignores =
+        owner_ignores_adverts_ && priority_ == kOwnerPriority && !hold_ && !defers(now);
+    if (deaf || ignores) {
         return actions;
     }
     last_peer_ = advert;
@@ -98,10 +106,10 @@ bool Elector::ignores_lower(const ReceivedAdvertisement& advert, TimePoint now) 
 /// RFC 9568 section 6.4.3.
 void Elector::hear_as_active(const ReceivedAdvertisement& advert, TimePoint now, Actions& actions) {
     if (advert.priority == kReleasePriority) {
-        advertise(now, actions);
+        answer(now, actions);
         return;
     }
-    if (!is_better(advert)) {
+    if (!is_better(advert) && !gives_in_to_owner(advert, now)) {
         actions.emplace_back(LowerClaimHeard{advert.priority, advert.source});
         answer_lower_claim(now, actions);
         return;
@@ -116,13 +124,53 @@ void Elector::hear_as_active(const ReceivedAdvertisement& advert, TimePoint now,
     say_released_ = false;
 }
 
+/// An advertisement out of turn, at once unless the last one was a tenth of an interval ago or
+/// less: then one answer, when that has passed, is for all who ask meanwhile. Others decide how
+/// many ask.
+void Elector::answer(TimePoint now, Actions& actions) {
+    if (last_answer_ && now - *last_answer_ < own_interval_ / 10) {
+        ++answers_delayed_;
+        answer_waits_ = true;
+        timer_ = std::min(*timer_, *last_answer_ + own_interval_ / 10);
+        return;
+    }
+    last_answer_ = now;
+    answer_waits_ = false;
+    advertise(now, actions);
+}
+
+/// Of two owners the one with the lower address gives way. One that goes on all the same does not
+/// hear this node or ignores it (owner_ignore_adverts, RFC 9568 section 7.1 as published): then two
+/// would answer for ever, so this node gives way and says 254 until it is started again. It does
+/// not claim ownership again by itself, or two would answer each time that the other one returns.
+bool Elector::gives_in_to_owner(const ReceivedAdvertisement& advert, TimePoint now) {
+    if (advert.priority != kOwnerPriority || priority_ != kOwnerPriority) {
+        return false;
+    }
+    const Duration patience =
+        std::max(own_interval_, learned_interval(advert.interval, own_interval_)) * 6 / 5;
+    // What was heard long ago was another incident, and settled.
+    if (!rival_since_ || now - rival_heard_ > patience * 2) {
+        rival_since_ = now;
+        rival_adverts_ = 0;
+    }
+    rival_heard_ = now;
+    ++rival_adverts_;
+    if (rival_adverts_ <= kOwnerPatience || now - *rival_since_ < patience) {
+        return false;
+    }
+    priority_ = kOwnerPriority - 1;
+    return true;
+}
+
 /// Two nodes were active for a moment: tell the other one, and everybody's neighbour caches.
 void Elector::answer_lower_claim(TimePoint now, Actions& actions) {
     if (!lower_priority_no_advert_) {
-        advertise(now, actions);
+        answer(now, actions);
     }
     // A flood of lower claims must not become a flood of announcements.
-    const bool recent = last_announcement_ && now - *last_announcement_ < own_interval_ / 2;
+    const Duration pause = std::max<Duration>(own_interval_ / 2, kLeastAnnouncementInterval);
+    const bool recent = last_announcement_ && now - *last_announcement_ < pause;
     if (addresses_ == Addresses::On && !recent) {
         last_announcement_ = now;
         actions.emplace_back(AnnounceAddresses{});

@@ -157,6 +157,7 @@ void Router::Impl::raise(const Event& event) {
             execute(action);
         }
     }
+    counters.answers_delayed = elector.answers_delayed();
     events.clear();
     next_event = 0;
     executing = false;
@@ -427,7 +428,10 @@ void Router::Impl::judge_peer(const DecodedAdvertisement& decoded) {
     }
     if (advert.priority == kOwnerPriority && config.priority == kOwnerPriority) {
         raise_concern(Kind::DuplicateOwner, advert.source,
-                      "priority 255 on two nodes: both claim to own the addresses");
+                      elector.priority() == kOwnerPriority
+                          ? "priority 255 on two nodes: both claim to own the addresses"
+                          : "priority 255 on two nodes: both claim to own the addresses; this node "
+                            "gave in and says 254 until it is started again");
     } else if (advert.priority == elector.priority()) {
         raise_concern(Kind::EqualPriority, advert.source,
                       "both nodes have priority " + std::to_string(advert.priority) +

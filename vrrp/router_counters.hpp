@@ -19,6 +19,9 @@ struct RouterCounters {
     std::uint64_t adverts_received = 0;
     std::uint64_t priority_zero_sent = 0;
     std::uint64_t priority_zero_received = 0;
+    /// Lower claims and releases heard while active that were answered together with others: an
+    /// answer goes out ten times per interval at most.
+    std::uint64_t answers_delayed = 0;
     std::uint64_t became_active = 0;
     /// Packets for this virtual router that failed a check; each one is reported by on_discard.
     std::uint64_t discarded = 0;

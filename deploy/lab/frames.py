@@ -91,6 +91,11 @@ def advertisement_frame(source_mac, source, priority, addresses, destination=Non
     message = advertisement(priority, addresses, source, destination, **fields)
     if sign is not None:
         message += sign(source, message)
+        if family == 6:
+            # The kernel of a real sender writes this one, over the trailer too.
+            covered = message[:6] + b"\0\0" + message[8:]
+            checksum = internet_checksum(pseudo_header(source, destination, len(covered), PROTOCOL_VRRP) + covered)
+            message = message[:6] + struct.pack("!H", checksum) + message[8:]
     return ethernet(destination_mac or multicast_mac(destination), source_mac,
                     ETHERNET_IPV6 if family == 6 else ETHERNET_IPV4,
                     ip_packet(source, destination, PROTOCOL_VRRP, message, time_to_live))

@@ -214,6 +214,9 @@ InstanceSnapshot Election::Impl::snapshot(const Instance& instance) const {
     if (!instance.interface_fault.empty()) {
         shot.faults.push_back(instance.interface_fault);
     }
+    if (!instance.lost_link.empty()) {
+        shot.faults.push_back("link down on " + instance.lost_link);
+    }
     shot.faults.insert(shot.faults.end(), instance.tracking_faults.begin(),
                        instance.tracking_faults.end());
     if (!instance.group_fault.empty()) {

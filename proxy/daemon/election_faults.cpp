@@ -83,15 +83,28 @@ void Election::Impl::on_interface(const std::string& name,
 }
 
 /// A link under a virtual address that is down is a fault. One that does not exist is not: the
-/// address waits for it, and the instance's other addresses are served meanwhile.
-std::string Election::Impl::needed_link_fault(const Instance& instance) const {
+/// address waits for it, and the instance's other addresses are served meanwhile. Advertisements
+/// still go out, so that priority 0 tells the peer at once.
+void Election::Impl::apply_address_links(Instance& instance) {
+    std::string lost;
     for (const std::string& name : address_links(instance.settings)) {
         const auto seen = interfaces.find(name);
-        if (seen != interfaces.end() && seen->second && !seen->second->running) {
-            return "link down on " + name;
+        if (lost.empty() && seen != interfaces.end() && seen->second && !seen->second->running) {
+            lost = name;
         }
     }
-    return {};
+    const std::string before = std::exchange(instance.lost_link, lost);
+    if (before == lost) {
+        return;
+    }
+    if (lost.empty()) {
+        report(messages::kInterfaceUsable, {{"instance", instance.name()}, {"interface", before}});
+    } else {
+        report(messages::kInterfaceUnusable, {{"instance", instance.name()},
+                                              {"interface", lost},
+                                              {"fault", "link down on " + lost}});
+    }
+    apply_faults(instance);
 }
 
 /// Why an interface cannot carry the instance; empty: it can.
@@ -102,11 +115,13 @@ std::string Election::Impl::find_interface_fault(
     if (fault.empty() && config.source_address && !vips.is_own_address(*config.source_address)) {
         fault = "source address " + config.source_address->to_string() + " is not on this host";
     }
-    return fault.empty() ? needed_link_fault(instance) : fault;
+    return fault;
 }
 
 void Election::Impl::apply_interface(Instance& instance,
                                      const std::optional<netlink::InterfaceState>& state) {
+    // Before the interface becomes usable: an instance with a lost link must not claim then.
+    apply_address_links(instance);
     const vrrp::InstanceConfig& config = instance.settings.election;
     const std::string before =
         std::exchange(instance.interface_fault, find_interface_fault(instance, state));
@@ -177,7 +192,8 @@ void Election::Impl::apply_tracking(Instance& instance) {
 void Election::Impl::apply_priority(Instance& instance, std::uint8_t priority) {
     const vrrp::Elector& elector = instance.router->elector();
     const std::uint8_t before = elector.priority();
-    if (priority == before) {
+    // An owner is immune to weights; it says another priority only beside another owner.
+    if (priority == before || priority == vrrp::kOwnerPriority) {
         return;
     }
     report(messages::kPriorityChanged, {{"instance", instance.name()},
@@ -222,8 +238,7 @@ void Election::Impl::give_up_soon() {
 
 /// Tells the router the sum of the faults that are not its interface's.
 void Election::Impl::apply_faults(Instance& instance) {
-    const bool faulty = !instance.tracking_faults.empty() || !instance.group_fault.empty();
-    instance.router->set_fault(faulty);
+    instance.router->set_fault(instance.own_fault() || !instance.group_fault.empty());
     if (instance.group != nullptr) {
         run_group(*instance.group);
     }
@@ -258,8 +273,7 @@ void Election::Impl::run_group(Group& group) {
         for (std::size_t i = 0; i < views.size(); ++i) {
             const Instance& member = *group.members[i];
             const vrrp::Elector& elector = member.router->elector();
-            const bool own_fault =
-                member.router->transport_fault() || !member.tracking_faults.empty();
+            const bool own_fault = member.router->transport_fault() || member.own_fault();
             views[i] = {.state = elector.state(),
                         .releasing = elector.releasing(),
                         .wants_active = elector.wants_active(),

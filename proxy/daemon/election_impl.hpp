@@ -34,6 +34,9 @@ struct Election::Impl : vrrp::RouterEnvironment {
 
         // Faults, each for people; empty: none.
         std::string interface_fault = "interface not seen yet";
+        /// An interface of a virtual address, beside that of the advertisements, with its link
+        /// down.
+        std::string lost_link;
         std::vector<std::string> tracking_faults;
         std::string group_fault;
         /// One per settings.tracked.
@@ -60,6 +63,10 @@ struct Election::Impl : vrrp::RouterEnvironment {
         std::unique_ptr<boost::asio::steady_timer> release_timer;
 
         [[nodiscard]] const std::string& name() const { return settings.election.name; }
+        /// A fault of this instance alone that leaves its advertisements alone.
+        [[nodiscard]] bool own_fault() const {
+            return !lost_link.empty() || !tracking_faults.empty();
+        }
         /// An object whose failure would be a fault has not been heard of yet.
         [[nodiscard]] bool waits_for_result() const;
     };
@@ -115,7 +122,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
     void apply_interface(Instance& instance, const std::optional<netlink::InterfaceState>& state);
     [[nodiscard]] std::string find_interface_fault(
         const Instance& instance, const std::optional<netlink::InterfaceState>& state) const;
-    [[nodiscard]] std::string needed_link_fault(const Instance& instance) const;
+    void apply_address_links(Instance& instance);
     void on_tracked(vrrp::TrackKind kind, const std::string& name, const vrrp::TrackStatus& status);
     void apply_tracking(Instance& instance);
     void apply_priority(Instance& instance, std::uint8_t priority);

@@ -33,13 +33,20 @@ struct Bounds {
     /// A node leaves a lower claim unanswered until its next advertisement.
     bool unanswered = false;
     bool same_intervals = true;
+    /// An owner may hear another one, or a stranger's forgery, that goes on: then it says 254.
+    bool owner_gives_in = false;
+    /// One of two owners ignores the other.
+    bool stubborn_owner = false;
     /// A removal may outlast the active down interval.
     bool slow_release = false;
 
     /// Two claims in a network without faults, a preemption for instance: the better claim reaches
-    /// the other node directly or as an answer, which then takes its addresses off.
+    /// the other node directly or as an answer, at most a tenth of an interval late, which then
+    /// takes its addresses off.
     [[nodiscard]] Duration overlap() const {
-        return 2 * delay + acquire + release + (unanswered ? interval : Duration{});
+        // Three advertisements of the other owner.
+        const Duration patience = stubborn_owner ? interval * 3 : Duration{};
+        return 2 * delay + acquire + release + (unanswered ? interval : interval / 10) + patience;
     }
     /// How long an instance may need to leave: an acquisition under way ends first.
     [[nodiscard]] Duration leave() const { return acquire + release; }

@@ -164,13 +164,20 @@ void RouterChecker::check_claim(std::size_t node, vrrp::Reason reason, TimePoint
     }
     const auto& config = claimant.settings().config;
     const bool owner = config.priority == vrrp::kOwnerPriority;
+    if (owner && other.settings().config.priority == vrrp::kOwnerPriority) {
+        // Each claims by right as soon as it can; I1 bounds for how long both do.
+        return;
+    }
     const bool preempts = (config.preempt || owner) && !claimant.held_before_last_event() &&
                           claimant.elector()->priority() > other.elector()->priority();
     if (!preempts) {
         fail_("claim without the right to preempt a connected active node");
         return;
     }
-    check_preemption(node, reason, now);
+    // Who hears nobody has nobody to preempt.
+    if (!owner || !config.owner_ignores_adverts) {
+        check_preemption(node, reason, now);
+    }
 }
 
 /// preempt_delay: the node with the lower priority was active for that long.

@@ -70,8 +70,23 @@ std::array<std::uint8_t, 2> random_priorities(Random& random) {
         priorities[1] = priorities[0];
     } else if (random.percent(10)) {
         priorities.at(random.below(2)) = vrrp::kOwnerPriority;
+    } else if (random.percent(8)) {
+        priorities.fill(vrrp::kOwnerPriority);
     }
     return priorities;
+}
+
+void add_owners(const Scenario& scenario, Bounds& bounds) {
+    bounds.owner_gives_in = (scenario.faults & kForge) != 0;
+    for (std::size_t router = 0; router < scenario.nodes[0].instances.size(); ++router) {
+        const auto& first = scenario.nodes[0].instances[router].config;
+        const auto& second = scenario.nodes[1].instances[router].config;
+        if (first.priority == vrrp::kOwnerPriority && second.priority == vrrp::kOwnerPriority) {
+            bounds.owner_gives_in = true;
+            bounds.stubborn_owner = bounds.stubborn_owner || first.owner_ignores_adverts ||
+                                    second.owner_ignores_adverts;
+        }
+    }
 }
 
 Bounds random_bounds(const Scenario& scenario, const Common& common, Random& random) {
@@ -97,9 +112,12 @@ Bounds random_bounds(const Scenario& scenario, const Common& common, Random& ran
             const auto& config = instance.config;
             bounds.preempt_delay = std::max(bounds.preempt_delay, config.preempt_delay);
             bounds.startup_delay = std::max(bounds.startup_delay, config.startup_delay);
-            bounds.unanswered = bounds.unanswered || config.lower_priority_no_advert;
+            bounds.unanswered =
+                bounds.unanswered || config.lower_priority_no_advert ||
+                (config.owner_ignores_adverts && config.priority == vrrp::kOwnerPriority);
         }
     }
+    add_owners(scenario, bounds);
     return bounds;
 }
 
@@ -124,6 +142,8 @@ Scenario random_scenario(Random& random) {
         if (router > 0 && !common.grouped) {
             priorities = random_priorities(random);
         }
+        // Of two owners one at most: two that ignore each other never settle.
+        const std::size_t ignorant = random.below(4);
         for (std::size_t i = 0; i < scenario.nodes.size(); ++i) {
             InstanceSettings instance;
             instance.node = i;
@@ -135,6 +155,7 @@ Scenario random_scenario(Random& random) {
             config.down_timer_adverts = common.adverts;
             config.advertisement_interval = i == 0 ? common.interval : common.other_interval;
             config.priority = priorities.at(i);
+            config.owner_ignores_adverts = i == ignorant;
             config.in_sync_group = common.grouped;
             config.source_address =
                 boost::asio::ip::make_address("198.51.100." + std::to_string(11 + i));
@@ -177,6 +198,7 @@ std::string describe(const NodeSettings& node, std::size_t router) {
     text += config.start_as_active ? " state-master" : "";
     text += config.lower_priority_no_advert ? " lower_prio_no_advert" : "";
     text += config.higher_priority_send_advert ? " higher_prio_send_advert" : "";
+    text += config.owner_ignores_adverts ? " owner_ignore_adverts" : "";
     text += " tracked " + std::to_string(node.tracked.size());
     return text;
 }

@@ -448,6 +448,9 @@ void World::demand_right_node(std::size_t router, std::size_t winner) {
         return nodes_.at(node)->expectation(router).priority;
     };
     bool preempts = priority(1 - winner) > priority(winner);
+    if (loser.instance(router).elector()->priority() < priority(1 - winner)) {
+        return;  // an owner that gave in to a forged one
+    }
     for (std::size_t i = 0; i < routers(); ++i) {
         if (i == router || loser.grouped()) {
             const auto& config = loser.instance(i).settings().config;

@@ -15,7 +15,7 @@ from lab import config, frames
 from lab.attacker import ATTACKER_MAC, Attacker
 from lab.capture import Capture
 from lab.link_view import LinkView
-from lab.topology import VIP4, address4
+from lab.topology import VIP4, VIP6, address4, address6
 from lab.waiting import Timeout, wait_for
 
 ADVERT_INT = 0.2
@@ -80,12 +80,13 @@ def transitions(pair):
 class Calm:
     """Nothing changes while the block runs: no transition on either node, and node1 alone answers."""
 
-    def __init__(self, pair):
+    def __init__(self, pair, address=VIP4):
         self._pair = pair
+        self._address = address
 
     def __enter__(self):
         self._before = transitions(self._pair)
-        self._view = LinkView(self._pair.lab, VIP4, "node1")
+        self._view = LinkView(self._pair.lab, self._address, "node1")
         self._since = time.monotonic()
         wait_for("answers", lambda: self._view.answering())
         return self
@@ -260,6 +261,39 @@ def test_flood(pair, attacker, lab):
     assert pair.node1.log().count("ADVERTISEMENT_ALARM") < 12 * seconds
     print(f"flood: {sum(sent)} packets in {seconds:.1f} s, processor {100 * used / seconds:.0f} %, widest gap "
           f"{max(gaps) * 1000:.1f} ms of {ADVERT_INT * 1000:.0f} ms")
+
+
+@pytest.mark.parametrize("priorities", [(1, 50), (0,)], ids=["lower-claims", "priority-0"])
+def test_flood_of_valid_claims(pair, attacker, lab, priorities):
+    """10 000 advertisements per second that the RFC answers each with one: the answers have a bound (I8)."""
+    start(pair, lambda host: unicast(host) if priorities == (0,) else ())
+    to = {}
+    if priorities == (0,):
+        # To the active node alone: the backup would claim, as it must.
+        to = {"source": NODE2, "destination": NODE1, "destination_mac": frames.hardware_address(lab.node1)}
+    node1 = pair.node1
+    before = node1.instance()["counters"]
+    with Calm(pair), Capture.sent_by(lab, "node1", lab.scratch("claims.pcap"), "ip proto 112") as capture, \
+            Capture.sent_by(lab, "node1", lab.scratch("arp.pcap"), "arp[6:2] = 1") as announced:
+        began = time.monotonic()
+        sent, seconds = attacker.flood([attacker.frame(each, **to) for each in priorities], 10_000, 2)
+        ended = time.monotonic()
+        assert sum(sent) / seconds > 8_000, "the sender was too slow to prove anything"
+
+        def heard(name):
+            return node1.instance()["counters"][name] - before[name]
+
+        wait_for("everything to be heard", lambda: heard("adverts_received") + heard("dropped") >= sum(sent), 3.0)
+        assert heard("answers_delayed") > 0.2 * sum(sent)
+    moments = [p.time for p in capture.packets() if p.source == NODE1 and began <= p.time <= ended]
+    gaps = [b - a for a, b in zip(moments, moments[1:])]
+    assert len(moments) <= 10 * seconds / ADVERT_INT + 5, len(moments)
+    assert max(gaps) < 1.5 * ADVERT_INT, max(gaps)
+    # Twice a second, with the default of five times both forms; requests of the host itself are few.
+    frames_announced = sum(began <= p.time <= ended for p in announced.packets())
+    assert frames_announced <= (2 * seconds + 2) * 10, frames_announced
+    print(f"flood of claims: {sum(sent)} in {seconds:.1f} s, {len(moments)} answers, widest gap "
+          f"{max(gaps) * 1000:.1f} ms, {frames_announced} announcements")
 
 
 # With auth_hmac: nothing changes and an alarm names who it was
@@ -514,6 +548,100 @@ def test_list_of_peers_is_no_defence(unicast_pair, attacker):
     node1.wait_state("backup")
     stop()
     unicast_pair.wait_roles(*unicast_pair.nodes)
+
+
+# The same over IPv6: its own pseudo-header, hop limit from a control message, link-local sources
+
+
+def link_local(namespace):
+    return next(address for address in namespace.addresses() if address.startswith("fe80:"))
+
+
+def start6(pair, lines=lambda host: ()):
+    pair.advert_int = ADVERT_INT
+    for node in pair.nodes:
+        block = config.instance({"node1": 150, "node2": 100}[node.host], ADVERT_INT, addresses=(VIP6,),
+                                lines=lines(node.host))
+        node.configuration = pair.scratch(f"{node.host}.conf")
+        with open(node.configuration, "w", encoding="ascii") as handle:
+            handle.write(config.configuration(node.host, block))
+        node.start()
+    wait_roles6(pair)
+    return pair
+
+
+def wait_roles6(pair):
+    pair.node1.wait_state("active")
+    pair.node2.wait_state("backup")
+    wait_for("the address on node1 only", lambda: pair.node1.has(VIP6) and not pair.node2.has(VIP6))
+
+
+def frame6(attacker, priority, source=None, **fields):
+    return attacker.frame(priority, source or link_local(attacker.lab.client), [VIP6], **fields)
+
+
+def test_spoofed_priority_over_ipv6(pair, attacker, lab):
+    start6(pair)
+    for priority in (250, 255):
+        stop = attacker.repeat(frame6(attacker, priority), ADVERT_INT)
+        pair.node1.wait_state("backup")
+        wait_for("nobody of the pair to have the address", lambda: not any(node.has(VIP6) for node in pair.nodes))
+        lines = [line for line in pair.node1.log().splitlines() if "reason=higher-priority" in line]
+        assert link_local(lab.client) in lines[-1] and ATTACKER_MAC in lines[-1], lines
+        stop()
+        wait_roles6(pair)
+    became_active = pair.node1.instance()["counters"]["became_active"]
+    stop = attacker.repeat(frame6(attacker, 0, link_local(lab.node1)), 0.1)
+    wait_for("priority 0 to be heard", lambda: pair.node2.instance()["counters"]["priority_zero_received"] >= 3)
+    stop()
+    wait_roles6(pair)
+    assert pair.node1.instance()["counters"]["became_active"] == became_active
+
+
+def test_ipv6_advertisement_from_off_the_link(pair, attacker, lab):
+    start6(pair)
+    with Calm(pair, VIP6):
+        for priority in (0, 250, 255):
+            attacker.send(frame6(attacker, priority, time_to_live=64))
+        for node in pair.nodes:
+            wait_for("all to be counted", lambda node=node: discarded(node, "ip-ttl-error") == 3)
+            wait_alarm(node, "ip-ttl-error", link_local(lab.client))
+
+
+def test_ipv6_unicast_with_min_ttl(pair, attacker, lab):
+    """keepalived sends unicast over IPv6 with hop limit 64: only min_ttl tells that a packet is from the link."""
+    def lines(host):
+        other = "node2" if host == "node1" else "node1"
+        return (f"unicast_src_ip {address6(host)}", "unicast_peer {", f"    {address6(other)} min_ttl 255", "}")
+
+    start6(pair, lines)
+    to = {"destination": address6("node1"), "destination_mac": frames.hardware_address(lab.node1)}
+    with Calm(pair, VIP6):
+        for priority in (0, 250, 255):
+            attacker.send(frame6(attacker, priority, address6("node2"), time_to_live=64, **to))
+        wait_for("all to be counted", lambda: discarded(pair.node1, "ip-ttl-error") == 3)
+        wait_alarm(pair.node1, "ip-ttl-error", address6("node2"))
+        attacker.send(frame6(attacker, 250, address6("client"), **to))
+        wait_alarm(pair.node1, "unknown-peer", address6("client"))
+
+
+def test_ipv6_against_hmac(pair, attacker, lab):
+    start6(pair, lambda host: signed(keys=(1,)))
+    node1, node2 = pair.nodes
+    with Calm(pair, VIP6):
+        for priority in (0, 250, 255):
+            attacker.send(frame6(attacker, priority))
+        for node in pair.nodes:
+            wait_for("all to be counted", lambda node=node: discarded(node, "hmac-missing") == 3)
+            wait_alarm(node, "hmac-missing", link_local(lab.client))
+        original = attacker.hear(link_local(lab.node1))
+        attacker.hear(link_local(lab.node1))
+        attacker.send(from_attacker(original))
+        wait_alarm(node2, "hmac-replay", link_local(lab.node1))
+        assert discarded(node2, "hmac-replay") == 1
+    # The control: the right key is obeyed.
+    attacker.send(frame6(attacker, 250, sign=signer()))
+    node1.wait_state("backup")
 
 
 def test_status_shows_alarms_to_people(signed_pair, attacker):

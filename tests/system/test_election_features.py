@@ -7,11 +7,14 @@ import time
 import pytest
 
 from lab import config
+from lab.capture import Capture
 from lab.pair import PRIORITY
 from lab.processes import Process
+from lab.topology import VIP4, address4
 from lab.waiting import wait_for
 
 SLACK = 0.25
+SERVICE_VIP = "203.0.113.77"
 
 
 def write(path, text, mode=None):
@@ -184,6 +187,112 @@ def test_track_interface_with_weight(pair):
         pair.wait_roles(pair.node1, pair.node2)
     finally:
         pair.lab.node1.ip("link", "delete", "tdm0")
+
+
+# Two owners of the addresses
+
+
+def start_owners(pair, node1=(), node2=()):
+    pair.advert_int = 0.2
+    for node, lines in zip(pair.nodes, (node1, node2)):
+        node.configuration = pair.scratch(f"{node.host}.conf")
+        write(node.configuration, config.configuration(node.host, config.instance(255, 0.2, lines=lines)))
+        node.start()
+
+
+def test_of_two_owners_the_lower_address_gives_way(pair):
+    start_owners(pair)
+    pair.wait_roles(pair.node2, pair.node1)
+    assert any(alarm["kind"] == "duplicate-owner" for alarm in pair.node1.instance()["alarms"])
+    assert pair.node2.instance()["effective_priority"] == 255
+
+
+def test_owner_gives_in_to_one_that_ignores_it(pair):
+    start_owners(pair, node1=["owner_ignore_adverts"])
+    pair.wait_roles(pair.node1, pair.node2)
+    assert pair.node2.instance()["effective_priority"] == 254
+    wait_for("the log to say so", lambda: "gave in and says 254" in pair.node2.log())
+    pair.node1.kill_all()
+    pair.node2.wait_state("active")
+    assert pair.node2.instance()["effective_priority"] == 254
+
+
+# Interfaces of virtual addresses beside the one of the advertisements
+
+
+@pytest.fixture
+def service_links(lab):
+    """svc0 on each node; its carrier goes with svc1."""
+    for node in (lab.node1, lab.node2):
+        node.ip_batch(["link add svc0 type veth peer name svc1", "link set svc0 up", "link set svc1 up"])
+    yield
+    for node in (lab.node1, lab.node2):
+        node.ip("link", "delete", "svc0")
+
+
+def wait_release(capture, routers):
+    """Priority 0 of node1 for each virtual router; returns when the last one left."""
+    def said():
+        moments = {p.payload[1]: p.time for p in capture.packets()
+                   if p.source == address4("node1") and p.vrrp_priority == 0}
+        return max(moments.values()) if set(moments) == set(routers) else None
+
+    return wait_for(f"priority 0 on the wire for {sorted(routers)}", said)
+
+
+@pytest.mark.usefixtures("service_links")
+def test_lost_link_of_an_address_says_priority_zero(pair):
+    """The advertisements do not need that link: the peer is told, and does not wait for silence."""
+    pair.start(advert_int=1, addresses=(VIP4, f"{SERVICE_VIP} dev svc0"))
+    with Capture.sent_by(pair.lab, "node1", pair.scratch("release.pcap"), "ip proto 112") as capture:
+        began = time.monotonic()
+        pair.lab.node1.ip("link", "set", "svc1", "down")
+        wait_release(capture, {51})
+        pair.node2.wait_state("active")
+        assert time.monotonic() - began < 2.0 < pair.down_interval("node2")
+    assert pair.node1.state() == "fault"
+    assert pair.node1.instance()["faults"] == ["link down on svc0"]
+    wait_for("no address on node1", lambda: not pair.node1.has(VIP4))
+    pair.lab.node1.ip("link", "set", "svc1", "up")
+    pair.wait_roles(pair.node1, pair.node2)
+    assert pair.node1.instance()["faults"] == []
+
+
+@pytest.mark.usefixtures("service_links")
+def test_lost_link_at_startup_keeps_the_instance_out(pair):
+    pair.lab.node1.ip("link", "set", "svc1", "down")
+    pair.configure(addresses=(VIP4, f"{SERVICE_VIP} dev svc0"))
+    for node in pair.nodes:
+        node.start()
+    pair.node2.wait_state("active")
+    assert pair.node1.state() == "fault"
+    assert pair.node1.instance()["counters"]["became_active"] == 0
+
+
+@pytest.mark.usefixtures("service_links")
+def test_lost_link_of_a_member_says_priority_zero_for_the_group(pair):
+    pair.advert_int = 1
+    group = "vrrp_sync_group VG {\n    group { VI_4 VI_S }\n}"
+    for node in pair.nodes:
+        priority = PRIORITY[node.host]
+        four = config.instance(priority, 1, name="VI_4")
+        service = config.instance(priority, 1, name="VI_S", virtual_router_id=52,
+                                  addresses=(f"{SERVICE_VIP} dev svc0",))
+        node.configuration = pair.scratch(f"{node.host}.conf")
+        write(node.configuration, config.configuration(node.host, group, four, service, config.service(80)))
+        node.start()
+    for name in ("VI_4", "VI_S"):
+        pair.node1.wait_state("active", name)
+    with Capture.sent_by(pair.lab, "node1", pair.scratch("release.pcap"), "ip proto 112") as capture:
+        pair.lab.node1.ip("link", "set", "svc1", "down")
+        wait_release(capture, {51, 52})
+    for name in ("VI_4", "VI_S"):
+        pair.node2.wait_state("active", name)
+        assert pair.node1.state(name) == "fault"
+    assert "sync group VG" in pair.node1.instance("VI_4")["faults"][0]
+    pair.lab.node1.ip("link", "set", "svc1", "up")
+    for name in ("VI_4", "VI_S"):
+        pair.node1.wait_state("active", name)
 
 
 # Sync groups

@@ -214,6 +214,78 @@ TEST(ElectorGuards, AcquireBackoffEnds) {
     EXPECT_EQ(subject.elector.next_deadline(), last) << "discarded again: it may preempt";
 }
 
+/// What an active node sent in answer to 10 000 advertisements in ten intervals.
+struct FloodResult {
+    unsigned adverts = 0;
+    unsigned announcements = 0;
+    Duration widest_gap{};
+    std::uint64_t delayed = 0;
+};
+
+FloodResult flood(Duration interval, const std::vector<std::uint8_t>& priorities) {
+    InstanceConfig config = make_config();
+    config.advertisement_interval = interval;
+    Subject subject{Elector(config), kStart};
+    subject.elector.on_startup(subject.now);
+    subject.now = *subject.elector.next_deadline();
+    subject.elector.on_deadline(subject.now);
+    subject.elector.on_addresses_acquired(true, subject.now);
+    FloodResult result;
+    TimePoint last_sent = subject.now;
+    const auto count = [&](const Actions& actions) {
+        for (const Action& action : actions) {
+            result.announcements += std::holds_alternative<AnnounceAddresses>(action) ? 1U : 0U;
+            if (std::holds_alternative<SendAdvertisement>(action)) {
+                ++result.adverts;
+                result.widest_gap =
+                    std::max(result.widest_gap,
+                             std::chrono::duration_cast<Duration>(subject.now - last_sent));
+                last_sent = subject.now;
+            }
+        }
+    };
+    const TimePoint begin = subject.now;
+    for (unsigned i = 0; i < 10'000; ++i) {
+        const TimePoint at = begin + interval * i / 1000;
+        while (*subject.elector.next_deadline() <= at) {
+            subject.now = *subject.elector.next_deadline();
+            count(subject.elector.on_deadline(subject.now));
+        }
+        subject.now = at;
+        ReceivedAdvertisement advert = make_advert(priorities[i % priorities.size()]);
+        advert.interval = interval;
+        count(subject.elector.on_advertisement(advert, subject.now));
+    }
+    EXPECT_EQ(subject.elector.state(), State::Active);
+    result.delayed = subject.elector.answers_delayed();
+    return result;
+}
+
+// I8: others decide how much this node hears, not how much it says.
+TEST(ElectorGuards, AnswersToAFloodAreBounded) {
+    using Priorities = std::vector<std::uint8_t>;
+    for (const Priorities& priorities : {Priorities{99}, Priorities{0}, Priorities{0, 1, 99}}) {
+        const FloodResult result = flood(1s, priorities);
+        EXPECT_LE(result.adverts, 101U);
+        EXPECT_LE(result.widest_gap, 100ms) << "somebody waits for an answer";
+        EXPECT_GE(result.delayed, 9'800U);
+        EXPECT_LE(result.announcements, 20U);
+    }
+    EXPECT_LE(flood(10ms, {99}).announcements, 1U) << "twice a second, however short the interval";
+    EXPECT_LE(flood(10ms, {99}).adverts, 101U);
+}
+
+TEST(ElectorGuards, AnswersBeginAnewWithEachClaim) {
+    Subject subject = make_active();
+    EXPECT_EQ(subject.elector.on_advertisement(make_advert(0), subject.now).size(), 1U);
+    subject.elector.on_failover(subject.now, subject.now);
+    subject.elector.on_addresses_released(subject.now);
+    subject.elector.on_take_back(subject.now);
+    ASSERT_EQ(subject.elector.state(), State::Active);
+    EXPECT_EQ(subject.elector.on_advertisement(make_advert(0), subject.now).size(), 1U);
+    EXPECT_EQ(subject.elector.answers_delayed(), 0U);
+}
+
 TEST(ElectorGuards, HoldThatIsOverDoesNotHold) {
     Subject subject = test::make_active();
     EXPECT_EQ(subject.elector.on_failover(subject.now, subject.now).size(), 1U);

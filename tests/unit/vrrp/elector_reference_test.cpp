@@ -1,7 +1,8 @@
 // The elector against a second one, written from the text of RFC 9568 section 6.4 and RFC 3768
 // section 6.4 alone, on random streams of events. Of the extensions the reference knows those that
 // change a decision of these sections: preempt_delay, lower_prio_no_advert, owner_ignore_adverts,
-// priorities that change, and the bounds of a learned interval.
+// priorities that change, the bounds of a learned interval and of answers, and an owner that gives
+// in to another one.
 #include "tests/unit/vrrp/elector_fixture.hpp"
 
 #include <algorithm>
@@ -24,6 +25,10 @@ struct Reference {
 
     enum { kInitialize, kBackup, kActive } state = kInitialize;
     std::int64_t interval = 0, timer = -1, preempt_from = -1;
+    std::int64_t answered = -1, rival_first = -1, rival_last = -1;
+    bool owner = priority == 255;
+    int rivals = 0;
+    bool owes_answer = false;
     std::vector<int> sent{};
 
     std::int64_t skew() const {
@@ -36,14 +41,43 @@ struct Reference {
     }
     void become_active(std::int64_t now) {
         interval = own_interval;
+        answered = rival_first = -1;
+        owes_answer = false;
         send(priority, now);
         state = kActive;
+    }
+    /// A tenth of an interval apart at least; what comes sooner shares the next one.
+    void answer(std::int64_t now) {
+        const std::int64_t next = answered < 0 ? now : answered + own_interval / 10;
+        owes_answer = now < next;
+        if (owes_answer) {
+            timer = std::min(timer, next);
+        } else {
+            answered = now;
+            send(priority, now);
+        }
+    }
+    /// The third advertisement in a row of another owner, 1.2 of the longer interval after the
+    /// first.
+    bool gives_in(int theirs, std::int64_t their_interval, std::int64_t now) {
+        if (theirs != 255 || priority != 255) {
+            return false;
+        }
+        const std::int64_t patience =
+            6 * std::max(own_interval, std::min(their_interval, 10 * own_interval)) / 5;
+        if (rival_first < 0 || now - rival_last > 2 * patience) {
+            rival_first = now;
+            rivals = 0;
+        }
+        rival_last = now;
+        return ++rivals > 2 && now - rival_first >= patience;
     }
     void startup(std::int64_t now) {
         if (state != kInitialize) {
             return;
         }
         interval = own_interval;
+        priority = owner ? 255 : priority;
         if (priority == 255) {
             become_active(now);
         } else {
@@ -60,7 +94,7 @@ struct Reference {
             version == 3 ? std::clamp(theirs, own_interval / 10, own_interval * 10) : own_interval;
     }
     void change_priority(int value, std::int64_t now) {
-        if (priority == 255) {
+        if (owner) {
             return;
         }
         const std::int64_t before = skew();
@@ -84,7 +118,9 @@ struct Reference {
         timer = -1;
     }
     void fire(std::int64_t now) {
-        if (state == kActive) {
+        if (state == kActive && owes_answer) {
+            answer(now);
+        } else if (state == kActive) {
             send(priority, now);
         } else if (state == kBackup) {
             become_active(now);
@@ -100,19 +136,23 @@ struct Reference {
         } else if (state == kBackup) {
             const bool lower = theirs < priority;
             preempt_from = lower ? preempt_from : -1;
-            if (lower && (preempt || priority == 255) && !delays(now)) {
+            if (lower && (preempt || owner) && !delays(now)) {
                 return;
             }
             learn(their_interval);
             timer = now + down();
         } else if (state == kActive && theirs == 0) {
-            send(priority, now);
+            answer(now);
         } else if (state == kActive &&
                    (theirs > priority || (theirs == priority && from > address))) {
             learn(their_interval);
             back_up(now);
+        } else if (state == kActive && gives_in(theirs, their_interval, now)) {
+            priority = 254;
+            learn(their_interval);
+            back_up(now);
         } else if (state == kActive && answers_lower) {
-            send(priority, now);
+            answer(now);
         }
     }
 };
