@@ -262,6 +262,9 @@ void render_instance(Page& page, const json::value& instance) {
     for (const json::value& fault : array_of(instance, "faults")) {
         page.field("fault", text_of(&fault));
     }
+    if (text_of(instance, "no_upstream") == "true") {
+        page.field("degraded", "no upstream can be reached from here: lowest priority");
+    }
     if (const std::string group = text_of(instance, "sync_group"); group != kNothing) {
         page.field("sync group", group);
     }

@@ -214,6 +214,8 @@ InstanceSnapshot Election::Impl::snapshot(const Instance& instance) const {
     if (!instance.interface_fault.empty()) {
         shot.faults.push_back(instance.interface_fault);
     }
+    shot.faults.insert(shot.faults.end(), instance.self.faults.begin(), instance.self.faults.end());
+    shot.no_upstream = instance.self.no_upstream;
     if (!instance.lost_link.empty()) {
         shot.faults.push_back("link down on " + instance.lost_link);
     }
@@ -292,6 +294,7 @@ boost::system::error_code Election::start() {
         impl_->started = true;
         impl_->guardian.start();
         impl_->forget_sightings();
+        impl_->check_self();
         for (const auto& instance : impl_->instances) {
             impl_->apply_tracking(*instance);
         }

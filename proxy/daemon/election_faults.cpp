@@ -1,5 +1,6 @@
 // What keeps an instance out of the election: its interface, what it tracks, its sync group.
 #include "proxy/daemon/election_impl.hpp"
+#include "proxy/relay/engine.hpp"
 
 #include <algorithm>
 #include <set>
@@ -12,6 +13,9 @@ namespace {
 
 /// More rounds than any group needs to settle; a bound in case the plan has a defect.
 constexpr int kMaxGroupRounds = 64;
+
+/// Of a node that reaches no upstream.
+constexpr std::uint8_t kLowestPriority = 1;
 
 /// Interfaces of virtual addresses beside the one that carries the advertisements: an address on a
 /// dead link is of no use.
@@ -184,9 +188,53 @@ void Election::Impl::apply_tracking(Instance& instance) {
     vrrp::TrackResult result = evaluate_tracking(instance.settings.election.priority,
                                                  instance.settings.tracked, instance.tracked);
     instance.tracking_faults = std::move(result.faults);
-    apply_priority(instance, result.effective_priority);
+    // Not a fault: where no upstream answers either node, the lowest priority of both decides
+    // nothing, and the addresses stay.
+    const bool owner = instance.settings.election.priority == vrrp::kOwnerPriority;
+    const std::uint8_t priority =
+        instance.self.no_upstream && !owner ? kLowestPriority : result.effective_priority;
+    apply_priority(instance, priority);
     apply_faults(instance);
     start_when_known(instance);
+}
+
+void Election::Impl::check_self() {
+    self_timer.expires_after(SelfCheck::kInterval);
+    self_timer.async_wait([this](boost::system::error_code error) {
+        if (error) {
+            return;
+        }
+        const bool workers_answer = engine.ask_workers();
+        for (const auto& instance : instances) {
+            const relay::InstanceHealth health = engine.health(instance->name());
+            apply_self(*instance,
+                       instance->self_check.observe({workers_answer, health.accept_error,
+                                                     health.failing_service, health.no_upstream},
+                                                    Clock::now()));
+        }
+        check_self();
+    });
+}
+
+void Election::Impl::apply_self(Instance& instance, SelfVerdict verdict) {
+    if (verdict == instance.self) {
+        return;
+    }
+    const SelfVerdict before = std::exchange(instance.self, std::move(verdict));
+    for (const std::string& fault : instance.self.faults) {
+        if (std::ranges::find(before.faults, fault) == before.faults.end()) {
+            report(messages::kCannotServe, {{"instance", instance.name()}, {"fault", fault}});
+        }
+    }
+    if (instance.self.faults.empty() && !before.faults.empty()) {
+        report(messages::kCanServeAgain, {{"instance", instance.name()}});
+    }
+    if (instance.self.no_upstream != before.no_upstream) {
+        report(
+            instance.self.no_upstream ? messages::kNoUpstreamAtAll : messages::kUpstreamReachable,
+            {{"instance", instance.name()}});
+    }
+    apply_tracking(instance);
 }
 
 void Election::Impl::apply_priority(Instance& instance, std::uint8_t priority) {

@@ -8,6 +8,7 @@
 #include "proxy/daemon/alarms.hpp"
 #include "proxy/daemon/election.hpp"
 #include "proxy/daemon/messages.hpp"
+#include "proxy/daemon/self_check.hpp"
 #include "vrrp/sync_group.hpp"
 
 #include <map>
@@ -38,6 +39,8 @@ struct Election::Impl : vrrp::RouterEnvironment {
         /// down.
         std::string lost_link;
         std::vector<std::string> tracking_faults;
+        SelfCheck self_check;
+        SelfVerdict self;
         std::string group_fault;
         /// One per settings.tracked.
         std::vector<vrrp::TrackStatus> tracked;
@@ -65,7 +68,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
         [[nodiscard]] const std::string& name() const { return settings.election.name; }
         /// A fault of this instance alone that leaves its advertisements alone.
         [[nodiscard]] bool own_fault() const {
-            return !lost_link.empty() || !tracking_faults.empty();
+            return !lost_link.empty() || !tracking_faults.empty() || !self.faults.empty();
         }
         /// An object whose failure would be a fault has not been heard of yet.
         [[nodiscard]] bool waits_for_result() const;
@@ -125,6 +128,9 @@ struct Election::Impl : vrrp::RouterEnvironment {
     void apply_address_links(Instance& instance);
     void on_tracked(vrrp::TrackKind kind, const std::string& name, const vrrp::TrackStatus& status);
     void apply_tracking(Instance& instance);
+    /// Every SelfCheck::kInterval.
+    void check_self();
+    void apply_self(Instance& instance, SelfVerdict verdict);
     void apply_priority(Instance& instance, std::uint8_t priority);
     void give_up_soon();
     void apply_faults(Instance& instance);
@@ -168,6 +174,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
     std::function<void(FailoverResult)> failover_handler;
     boost::asio::steady_timer failover_timer;
     boost::asio::steady_timer sighting_timer{context};
+    boost::asio::steady_timer self_timer{context};
     bool started = false;
     bool stopping = false;
     std::thread thread;

@@ -33,6 +33,8 @@ struct InstanceSnapshot {
     std::string sync_group;
     /// Why the instance cannot take part, for people; empty: it can.
     std::vector<std::string> faults;
+    /// No upstream of any service is up: the priority is the lowest, for a peer that is better off.
+    bool no_upstream = false;
     std::vector<vrrp::TrackedObject> tracked;
     /// One per tracked object.
     std::vector<vrrp::TrackStatus> tracked_status;

@@ -123,6 +123,19 @@ inline constexpr Message kLowerClaim{
 inline constexpr Message kPriorityChanged{
     "ELECTION_PRIORITY", Level::Info,
     "({instance}) Changing effective priority from {from} to {to}", "", true};
+inline constexpr Message kCannotServe{
+    "NODE_CANNOT_SERVE", Level::Error, "({instance}) this node cannot serve: {fault}",
+    "it takes part again some seconds after the cause is gone", true};
+inline constexpr Message kCanServeAgain{"NODE_CAN_SERVE", Level::Info,
+                                        "({instance}) this node can serve again", "", true};
+inline constexpr Message kNoUpstreamAtAll{
+    "NO_UPSTREAM_AT_ALL", Level::Error,
+    "({instance}) no upstream of any service can be reached from here: priority 1, so that a peer "
+    "that reaches one takes over",
+    "look at the upstreams, and at the network between this node and them", true};
+inline constexpr Message kUpstreamReachable{
+    "UPSTREAM_REACHABLE", Level::Info,
+    "({instance}) an upstream can be reached again: the configured priority", "", true};
 inline constexpr Message kTrackedChanged{"TRACKED_CHANGED", Level::Info,
                                          "{kind} {name} is now {state}: {detail}", "", true};
 inline constexpr Message kTrackingProblem{
@@ -253,6 +266,10 @@ inline constexpr std::array kAll{kStarting,
                                  kPeerDiffers,
                                  kLowerClaim,
                                  kPriorityChanged,
+                                 kCannotServe,
+                                 kCanServeAgain,
+                                 kNoUpstreamAtAll,
+                                 kUpstreamReachable,
                                  kTrackedChanged,
                                  kTrackingProblem,
                                  kGivesUpForTracking,

@@ -44,9 +44,12 @@ bool SelfCheck::Condition::update(bool present, std::chrono::milliseconds patien
     return counts_;
 }
 
-SelfVerdict SelfCheck::observe(const SelfFacts& facts, TimePoint now) {
+SelfVerdict SelfCheck::observe(const SelfFacts& facts, TimePoint time) {
+    observed_ += std::min<TimePoint::duration>(time - last_.value_or(time), 2 * kInterval);
+    last_ = time;
+    const TimePoint now = observed_;
     SelfVerdict verdict;
-    if (stalled_.update(facts.silent_worker >= kSilence, std::chrono::milliseconds{0}, now)) {
+    if (stalled_.update(!facts.workers_answer, kSilence, now)) {
         verdict.faults.emplace_back(
             "a relay worker does not answer (see the log; report it as a bug, with a core dump)");
     }

@@ -2,7 +2,8 @@
 //
 // Drive it: observe() about every kInterval with what is true now; it answers with what counts as
 // a fault. What comes and goes does not make the node flap: a condition counts when it has lasted,
-// and stops counting when it has been absent for a while, longer each time it comes back soon.
+// and stops counting when it has been absent for a while, longer each time it comes back soon. Time
+// in which nobody observed, because the whole process stood still, does not count.
 #pragma once
 
 #include <chrono>
@@ -14,8 +15,8 @@ namespace tandem::daemon {
 
 /// What is true now for one instance.
 struct SelfFacts {
-    /// How long the slowest relay worker has not answered; zero: all do.
-    std::chrono::milliseconds silent_worker{0};
+    /// Every relay worker has answered the last question.
+    bool workers_answer = true;
     /// errno of accept() of some service; zero: none fails.
     int accept_error = 0;
     std::string failing_service;
@@ -35,7 +36,7 @@ class SelfCheck {
   public:
     using TimePoint = std::chrono::steady_clock::time_point;
     static constexpr std::chrono::milliseconds kInterval{100};
-    /// A worker that is silent for so long is stalled.
+    /// A worker that does not answer for so long is stalled.
     static constexpr std::chrono::milliseconds kSilence{1000};
     /// A shortage of descriptors or memory, or no upstream: counts after so long.
     static constexpr std::chrono::milliseconds kPatience{2000};
@@ -61,6 +62,9 @@ class SelfCheck {
         bool counts_ = false;
     };
 
+    /// Time observed; between two observations it goes on by two intervals at most.
+    TimePoint observed_;
+    std::optional<TimePoint> last_;
     Condition stalled_;
     Condition accept_;
     Condition no_upstream_;

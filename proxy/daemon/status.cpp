@@ -117,6 +117,7 @@ json::object instance_json(const InstanceSnapshot& instance) {
                      {"until", instance.hold_until ? json::value(to_rfc3339(*instance.hold_until))
                                                    : json::value(nullptr)}};
     out["faults"] = json::array(instance.faults.begin(), instance.faults.end());
+    out["no_upstream"] = instance.no_upstream;
     out["tracked"] = tracked_json(instance);
     out["alarms"] = alarms_json(instance);
     out["peer"] = peer_json(instance);

@@ -227,13 +227,12 @@ void Engine::set_upstream_up(const std::string& service, const std::string& upst
     }
 }
 
-std::chrono::milliseconds Engine::ask_workers() {
-    std::chrono::milliseconds slowest{0};
+bool Engine::ask_workers() {
+    bool answered = true;
     for (const auto& worker : impl_->workers) {
-        slowest = std::max(slowest, worker->unanswered());
-        worker->ping();
+        answered = worker->ask() && answered;
     }
-    return slowest;
+    return answered;
 }
 
 InstanceHealth Engine::health(const std::string& instance) const {

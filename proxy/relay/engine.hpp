@@ -4,7 +4,6 @@
 #include "proxy/relay/config.hpp"
 #include "proxy/relay/status.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -72,10 +71,8 @@ class Engine {
     /// Result of health checking. Thread-safe; reaches the workers asynchronously.
     void set_upstream_up(const std::string& service, const std::string& upstream, bool up);
 
-    /// Asks every worker for a sign of life. At least this much time has passed since the slowest
-    /// one was asked and did not answer; zero: all have answered the last question. Ask again
-    /// every now and then.
-    [[nodiscard]] std::chrono::milliseconds ask_workers();
+    /// Asks every worker for a sign of life. @return whether all have answered the last question.
+    bool ask_workers();
     /// As cheap as active_connections() while all is well.
     [[nodiscard]] InstanceHealth health(const std::string& instance) const;
 

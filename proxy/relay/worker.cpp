@@ -90,21 +90,12 @@ void Worker::set_upstream_up(std::size_t service, std::size_t upstream, bool up)
         [this, service, upstream, up] { shards_[service]->set_upstream_up(upstream, up); });
 }
 
-void Worker::ping() {
-    if (asked_.load() != 0) {
-        return;
+bool Worker::ask() {
+    if (question_open_.exchange(true)) {
+        return false;
     }
-    asked_.store(Clock::now().time_since_epoch().count());
-    reactor_.post([this] { asked_.store(0); });
-}
-
-std::chrono::milliseconds Worker::unanswered() const {
-    const auto asked = asked_.load();
-    if (asked == 0) {
-        return std::chrono::milliseconds{0};
-    }
-    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() -
-                                                                 TimePoint{Clock::duration{asked}});
+    reactor_.post([this] { question_open_.store(false); });
+    return true;
 }
 
 void Worker::retry_admission() {

@@ -5,7 +5,6 @@
 #include "proxy/relay/service_shard.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -41,10 +40,9 @@ class Worker {
     void purge(const std::string& instance);
     void set_upstream_up(std::size_t service, std::size_t upstream, bool up);
     void retry_admission();
-    /// Asks for a sign of life. One question at a time: while it is not answered, more do nothing.
-    void ping();
-    /// How long the question has not been answered; zero: there is none.
-    [[nodiscard]] std::chrono::milliseconds unanswered() const;
+    /// Asks for a sign of life, unless the last question is open still.
+    /// @return whether the last one was answered.
+    bool ask();
 
     /// Counters may be read from any thread.
     [[nodiscard]] const ServiceShard& shard(std::size_t service) const { return *shards_[service]; }
@@ -57,8 +55,7 @@ class Worker {
     Reactor reactor_;
     std::vector<std::unique_ptr<ServiceShard>> shards_;
     std::thread thread_;
-    /// When the question was asked, as a count of the clock; zero: none is open.
-    std::atomic<std::chrono::steady_clock::rep> asked_{0};
+    std::atomic<bool> question_open_{false};
     bool stopping_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "proxy/daemon/self_check.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <gmock/gmock.h>
@@ -14,10 +15,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-SelfCheck::TimePoint at(milliseconds time) {
-    return SelfCheck::TimePoint{} + seconds{1000} + time;
-}
-
 SelfFacts accept_error(int error) {
     SelfFacts facts;
     facts.accept_error = error;
@@ -25,78 +22,89 @@ SelfFacts accept_error(int error) {
     return facts;
 }
 
-TEST(SelfCheck, NothingWrong) {
-    SelfCheck check;
-    EXPECT_EQ(check.observe({}, at(seconds{0})), SelfVerdict{});
+/// A check that is driven as often as it shall be.
+class SelfCheckTest : public ::testing::Test {
+  protected:
+    /// Observes the same facts from now on for so long. @return the last verdict.
+    SelfVerdict observe(const SelfFacts& facts, milliseconds time = milliseconds{0}) {
+        SelfVerdict verdict = check_.observe(facts, now_);
+        for (milliseconds passed{0}; passed < time;) {
+            const auto step = std::min(SelfCheck::kInterval, time - passed);
+            passed += step;
+            now_ += step;
+            verdict = check_.observe(facts, now_);
+        }
+        return verdict;
+    }
+
+    SelfCheck check_;
+    SelfCheck::TimePoint now_ = SelfCheck::TimePoint{} + seconds{1000};
+};
+
+TEST_F(SelfCheckTest, NothingWrong) {
+    EXPECT_EQ(observe({}, seconds{10}), SelfVerdict{});
 }
 
-TEST(SelfCheck, WorkerThatIsSilentForASecondIsAFault) {
-    SelfCheck check;
+TEST_F(SelfCheckTest, WorkerThatIsSilentForASecondIsAFault) {
     SelfFacts facts;
-    facts.silent_worker = SelfCheck::kSilence - milliseconds{1};
-    EXPECT_THAT(check.observe(facts, at(seconds{0})).faults, IsEmpty());
-    facts.silent_worker = SelfCheck::kSilence;
-    EXPECT_THAT(check.observe(facts, at(seconds{1})).faults, ElementsAre(HasSubstr("worker")));
+    facts.workers_answer = false;
+    EXPECT_THAT(observe(facts, SelfCheck::kSilence - milliseconds{1}).faults, IsEmpty());
+    EXPECT_THAT(observe(facts, milliseconds{1}).faults, ElementsAre(HasSubstr("worker")));
 }
 
-TEST(SelfCheck, ShortageCountsWhenItLasts) {
-    SelfCheck check;
-    EXPECT_THAT(check.observe(accept_error(EMFILE), at(milliseconds{0})).faults, IsEmpty());
-    EXPECT_THAT(check.observe(accept_error(EMFILE), at(milliseconds{1999})).faults, IsEmpty());
-    EXPECT_THAT(check.observe(accept_error(EMFILE), at(milliseconds{2000})).faults,
+TEST_F(SelfCheckTest, TimeInWhichTheProcessStoodStillDoesNotCount) {
+    SelfFacts facts;
+    facts.workers_answer = false;
+    observe(facts);
+    now_ += seconds{30};
+    EXPECT_THAT(observe(facts).faults, IsEmpty());
+    EXPECT_THAT(observe({}).faults, IsEmpty());
+}
+
+TEST_F(SelfCheckTest, ShortageCountsWhenItLasts) {
+    EXPECT_THAT(observe(accept_error(EMFILE), milliseconds{1999}).faults, IsEmpty());
+    EXPECT_THAT(observe(accept_error(EMFILE), milliseconds{1}).faults,
                 ElementsAre(HasSubstr("Too many open files")));
 }
 
-TEST(SelfCheck, ShortageThatComesAndGoesDoesNotCount) {
-    SelfCheck check;
+TEST_F(SelfCheckTest, ShortageThatComesAndGoesDoesNotCount) {
     for (int round = 0; round < 100; ++round) {
-        const auto facts = round % 10 == 9 ? SelfFacts{} : accept_error(EMFILE);
-        EXPECT_THAT(check.observe(facts, at(milliseconds{100 * round})).faults, IsEmpty());
+        EXPECT_THAT(observe(accept_error(EMFILE), milliseconds{1000}).faults, IsEmpty());
+        EXPECT_THAT(observe({}, milliseconds{100}).faults, IsEmpty());
     }
 }
 
-TEST(SelfCheck, ListenerThatIsGoneCountsAtOnce) {
-    SelfCheck check;
-    EXPECT_THAT(check.observe(accept_error(EINVAL), at(seconds{0})).faults,
+TEST_F(SelfCheckTest, ListenerThatIsGoneCountsAtOnce) {
+    EXPECT_THAT(observe(accept_error(EINVAL)).faults,
                 ElementsAre(HasSubstr("listener of service web is gone")));
 }
 
-TEST(SelfCheck, FaultEndsWhenItsCauseHasBeenAbsent) {
-    SelfCheck check;
-    check.observe(accept_error(EINVAL), at(seconds{0}));
-    check.observe({}, at(seconds{1}));
-    EXPECT_THAT(check.observe({}, at(milliseconds{5999})).faults, ElementsAre(HasSubstr("web")));
-    EXPECT_THAT(check.observe({}, at(milliseconds{6000})).faults, IsEmpty());
+TEST_F(SelfCheckTest, FaultEndsWhenItsCauseHasBeenAbsent) {
+    observe(accept_error(EINVAL));
+    EXPECT_THAT(observe({}, milliseconds{4999}).faults, ElementsAre(HasSubstr("web")));
+    EXPECT_THAT(observe({}, milliseconds{1}).faults, IsEmpty());
 }
 
-TEST(SelfCheck, WhatComesBackSoonStaysLonger) {
-    SelfCheck check;
-    milliseconds now{0};
+TEST_F(SelfCheckTest, WhatComesBackSoonStaysLonger) {
     for (const int expected : {5, 10, 20, 40, 60, 60}) {
-        ASSERT_FALSE(check.observe(accept_error(EINVAL), at(now)).faults.empty());
-        now += milliseconds{100};
-        check.observe({}, at(now));
-        now += seconds{expected} - milliseconds{1};
-        EXPECT_FALSE(check.observe({}, at(now)).faults.empty()) << expected;
-        now += milliseconds{1};
-        EXPECT_TRUE(check.observe({}, at(now)).faults.empty()) << expected;
+        ASSERT_FALSE(observe(accept_error(EINVAL)).faults.empty());
+        EXPECT_FALSE(observe({}, seconds{expected} - milliseconds{1}).faults.empty()) << expected;
+        EXPECT_TRUE(observe({}, milliseconds{1}).faults.empty()) << expected;
     }
-    now += SelfCheck::kLongestAbsence;
-    check.observe(accept_error(EINVAL), at(now));
-    check.observe({}, at(now));
-    EXPECT_TRUE(check.observe({}, at(now + SelfCheck::kAbsence)).faults.empty()) << "forgiven";
+    observe({}, SelfCheck::kLongestAbsence);
+    observe(accept_error(EINVAL));
+    EXPECT_TRUE(observe({}, SelfCheck::kAbsence).faults.empty()) << "forgiven";
 }
 
-TEST(SelfCheck, NoUpstreamIsNotAFaultOfItsOwn) {
-    SelfCheck check;
+TEST_F(SelfCheckTest, NoUpstreamIsNotAFaultOfItsOwn) {
     SelfFacts facts;
     facts.no_upstream = true;
-    EXPECT_FALSE(check.observe(facts, at(seconds{0})).no_upstream);
-    const auto verdict = check.observe(facts, at(seconds{2}));
+    EXPECT_FALSE(observe(facts, milliseconds{1999}).no_upstream);
+    const auto verdict = observe(facts, milliseconds{1});
     EXPECT_TRUE(verdict.no_upstream);
     EXPECT_THAT(verdict.faults, IsEmpty());
-    EXPECT_TRUE(check.observe({}, at(seconds{3})).no_upstream);
-    EXPECT_FALSE(check.observe({}, at(seconds{8})).no_upstream);
+    EXPECT_TRUE(observe({}, milliseconds{4999}).no_upstream);
+    EXPECT_FALSE(observe({}, milliseconds{1}).no_upstream);
 }
 
 }  // namespace
