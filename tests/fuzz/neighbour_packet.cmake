@@ -1,0 +1,1 @@
+tandem_fuzz(neighbour_packet tandem_netlink_core)
