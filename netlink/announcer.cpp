@@ -32,6 +32,11 @@ error_code Announcer::send_arp(const Link& link, const boost::asio::ip::address_
     return send(link, gratuitous_arp(form, link.mac, address));
 }
 
+error_code Announcer::send_probe(const Link& link, const IpAddress& address) {
+    return address.is_v4() ? send(link, arp_probe(link.mac, address.to_v4()))
+                           : send(link, neighbour_probe(link.mac, address.to_v6()));
+}
+
 error_code Announcer::send_advertisement(const Link& link,
                                          const boost::asio::ip::address_v6& address, bool router) {
     return send(link, unsolicited_advertisement(link.mac, address, router));

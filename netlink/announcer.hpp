@@ -24,6 +24,8 @@ class Announcer {
     boost::system::error_code send_advertisement(const Link& link,
                                                  const boost::asio::ip::address_v6& address,
                                                  bool router);
+    /// Asks who has the address, without claiming it.
+    boost::system::error_code send_probe(const Link& link, const IpAddress& address);
 
   private:
     boost::system::error_code send(const Link& link, std::span<const std::uint8_t> frame);

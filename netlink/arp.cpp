@@ -100,4 +100,46 @@ NeighbourFrame unsolicited_advertisement(const std::array<std::uint8_t, 6>& mac,
     return frame;
 }
 
+ArpFrame arp_probe(const std::array<std::uint8_t, 6>& mac,
+                   const boost::asio::ip::address_v4& address) {
+    ArpFrame frame{};
+    Writer writer{frame};
+    writer.put(kBroadcast);
+    writer.put(mac);
+    writer.put_bytes(0x08, 0x06);
+    writer.put_bytes(0, 1, 0x08, 0x00, 6, 4);
+    writer.put_bytes(0, 1);
+    writer.put(mac);
+    writer.put_bytes(0, 0, 0, 0);
+    writer.put_bytes(0, 0, 0, 0, 0, 0);
+    writer.put(address.to_bytes());
+    return frame;
+}
+
+SolicitationFrame neighbour_probe(const std::array<std::uint8_t, 6>& mac,
+                                  const boost::asio::ip::address_v6& address) {
+    constexpr std::size_t kAddresses = 14 + 8;
+    constexpr std::size_t kMessage = 14 + 40;
+    constexpr std::size_t kChecksum = kMessage + 2;
+    const auto bytes = address.to_bytes();
+    SolicitationFrame frame{};
+    Writer writer{frame};
+    writer.put_bytes(0x33, 0x33, 0xff, bytes[13], bytes[14], bytes[15]);
+    writer.put(mac);
+    writer.put_bytes(0x86, 0xdd);
+    writer.put_bytes(0x60, 0, 0, 0);
+    writer.put_bytes(0, 24, 58, 255);
+    writer.put(boost::asio::ip::address_v6{}.to_bytes());
+    writer.put_bytes(0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, bytes[13], bytes[14],
+                     bytes[15]);
+    writer.put_bytes(135, 0, 0, 0, 0, 0, 0, 0);
+    writer.put(bytes);
+    const std::span<const std::uint8_t> all{frame};
+    const std::uint16_t checksum =
+        icmpv6_checksum(all.subspan(kAddresses, 32), all.subspan(kMessage));
+    frame[kChecksum] = static_cast<std::uint8_t>(checksum >> 8U);
+    frame[kChecksum + 1] = static_cast<std::uint8_t>(checksum & 0xffU);
+    return frame;
+}
+
 }  // namespace tandem::netlink

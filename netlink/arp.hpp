@@ -1,5 +1,5 @@
-// Ethernet frames that announce an address: gratuitous ARP (RFC 826, RFC 5944 section 4.6) and the
-// unsolicited neighbour advertisement (RFC 4861 section 7.2.6). Pure.
+// Ethernet frames that announce or probe an address: gratuitous ARP (RFC 826, RFC 5944 section 4.6)
+// and the unsolicited neighbour advertisement (RFC 4861 section 7.2.6). Pure.
 #pragma once
 
 #include <array>
@@ -32,5 +32,18 @@ ArpFrame gratuitous_arp(ArpForm form, const std::array<std::uint8_t, 6>& mac,
 NeighbourFrame unsolicited_advertisement(const std::array<std::uint8_t, 6>& mac,
                                          const boost::asio::ip::address_v6& address,
                                          bool router = false);
+
+/// ARP probe (RFC 5227 section 2.1.1): who has `address`? Sender address zero, so that nobody
+/// learns anything from it.
+ArpFrame arp_probe(const std::array<std::uint8_t, 6>& mac,
+                   const boost::asio::ip::address_v4& address);
+
+/// 14 bytes Ethernet, 40 bytes IPv6, 24 bytes solicitation.
+using SolicitationFrame = std::array<std::uint8_t, 78>;
+
+/// The same for IPv6, as duplicate address detection does it (RFC 4862 section 5.4.2): a
+/// solicitation from :: to the solicited-node group, which the holder answers to all nodes.
+SolicitationFrame neighbour_probe(const std::array<std::uint8_t, 6>& mac,
+                                  const boost::asio::ip::address_v6& address);
 
 }  // namespace tandem::netlink

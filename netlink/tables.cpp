@@ -80,6 +80,11 @@ const Link* Tables::find_link(std::string_view name) const {
     return found == links_.end() ? nullptr : &found->second;
 }
 
+bool Tables::is_own_mac(const MacAddress& mac) const {
+    return std::any_of(links_.begin(), links_.end(),
+                       [&](const auto& entry) { return entry.second.mac == mac; });
+}
+
 std::span<const Address> Tables::addresses(unsigned index) const {
     const auto found = addresses_.find(index);
     if (found == addresses_.end()) {

@@ -31,6 +31,8 @@ class Tables {
 
     /// nullptr: no such interface.
     [[nodiscard]] const Link* find_link(std::string_view name) const;
+    /// Whether any interface of the host has this hardware address.
+    [[nodiscard]] bool is_own_mac(const MacAddress& mac) const;
     /// Addresses of an interface, in the kernel's order where it is known: dump order, then
     /// arrival. Empty for an unknown index.
     [[nodiscard]] std::span<const Address> addresses(unsigned index) const;

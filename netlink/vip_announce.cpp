@@ -38,7 +38,7 @@ class ForwardingCache {
 }  // namespace
 
 void VipManager::Impl::queue_announcements(Group& group, std::size_t position, unsigned repeat) {
-    if (!group.acquired) {
+    if (!group.acquired || group.leaving) {
         return;
     }
     const VirtualAddress& address = group.config.addresses[position];

@@ -48,6 +48,8 @@ VipManager::Impl::Impl(boost::asio::io_context& context, std::vector<AddressGrou
       callbacks_(std::move(callbacks)),
       monitor_receive_buffer_(monitor_receive_buffer),
       monitor_(context),
+      conflict_watch_(context),
+      conflict_timer_(context),
       announce_timer_(context),
       retry_timer_(context) {
     groups_.reserve(groups.size());
@@ -72,6 +74,11 @@ error_code VipManager::Impl::start() {
         error = announcer_.open();
     }
     if (!error) {
+        error = conflict_watch_.open(
+            virtual_addresses_,
+            [this](unsigned index, const NeighbourClaim& claim) { on_claim(index, claim); });
+    }
+    if (!error) {
         // Follow before reading, so that no change falls between the two.
         error = monitor_.open(monitor_receive_buffer_, has_routes());
     }
@@ -81,6 +88,7 @@ error_code VipManager::Impl::start() {
     if (error) {
         requests_.close();
         announcer_.close();
+        conflict_watch_.close();
         monitor_.close();
         return error;
     }
@@ -112,6 +120,8 @@ void VipManager::Impl::stop() {
     announce_timer_.cancel();
     retry_timer_.cancel();
     retry_at_.reset();
+    conflict_timer_.cancel();
+    conflict_watch_.close();
     monitor_.close();
     requests_.close();
     announcer_.close();
@@ -500,12 +510,13 @@ error_code VipManager::Impl::remove_all(Group& group) {
     return first_error;
 }
 
-error_code VipManager::Impl::acquire(Group& group) {
+error_code VipManager::Impl::acquire(Group& group, bool peer_known) {
     if (!running_) {
         return from_errno(EBADF);
     }
     drain();
     group.acquired = true;
+    group.leaving = false;
     group.last_refresh = Clock::now();
     if (const error_code error = add_all(group)) {
         release(group);
@@ -513,6 +524,7 @@ error_code VipManager::Impl::acquire(Group& group) {
     }
     add_routes(group);
     arm_lease_timer(group);
+    begin_watching_claims(group, peer_known);
     announce(group);
     // Own notifications and whatever else was read.
     reconcile_soon();
@@ -520,9 +532,10 @@ error_code VipManager::Impl::acquire(Group& group) {
 }
 
 error_code VipManager::Impl::release(Group& group) {
+    prepare_release(group);
+    group.leaving = false;
     group.acquired = false;
     group.cancel_timers();
-    announcements_.drop_group(static_cast<std::size_t>(&group - groups_.data()));
     if (!running_) {
         return {};
     }
@@ -572,9 +585,21 @@ void VipManager::stop() {
     impl_->stop();
 }
 
-error_code VipManager::acquire(const std::string& group) {
+void VipManager::probe(const std::string& group) {
+    if (const Group* found = impl_->find_group(group)) {
+        impl_->probe(*found);
+    }
+}
+
+void VipManager::prepare_release(const std::string& group) {
+    if (Group* found = impl_->find_group(group)) {
+        impl_->prepare_release(*found);
+    }
+}
+
+error_code VipManager::acquire(const std::string& group, bool peer_known) {
     Group* found = impl_->find_group(group);
-    return found != nullptr ? impl_->acquire(*found) : from_errno(EINVAL);
+    return found != nullptr ? impl_->acquire(*found, peer_known) : from_errno(EINVAL);
 }
 
 error_code VipManager::release(const std::string& group) {

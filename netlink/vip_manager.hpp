@@ -27,12 +27,16 @@ struct Notice {
         StaleRemoved,     ///< an address of an earlier life was removed
         AnnounceFailed,   ///< gratuitous ARP or neighbour advertisement could not be sent
         Overrun,          ///< the kernel dropped notifications; everything was read again
+        AddressConflict,  ///< another machine claims the address; see ConflictMonitor
     };
     Kind kind{};
     IpAddress address;
     std::string interface;
     /// Detail for people, such as the text of an errno.
     std::string text;
+    /// Of a conflict: the group of the address, and what the intruder says its hardware address is.
+    std::string group{};
+    std::optional<MacAddress> mac{};
 };
 
 /// What happened to a virtual route that an operator should see.
@@ -122,6 +126,13 @@ class VipManager {
     /// Stops timers and sockets; addresses that are still on are removed first. May be repeated.
     void stop();
 
+    /// Asks the links who has the addresses of a group that is not acquired: a machine that does
+    /// not speak VRRP answers, and acquire() reports it. Costs no time: call it when the election
+    /// begins, which waits anyway.
+    void probe(const std::string& group);
+    /// The group is about to be released, because another node takes over: from now on nothing is
+    /// announced, and its claims are no conflict. acquire() or release() ends this.
+    void prepare_release(const std::string& group);
     /// Adds every address of the group with its lease and announces it. An address that is there
     /// already is success. One that cannot be added, because its interface is missing or down or
     /// the kernel refuses, is reported and tried again when the interface changes or once a second:
@@ -129,7 +140,9 @@ class VipManager {
     /// the group is not acquired then. Errors: those of the kernel; no_such_device, network_down:
     /// an interface is missing or administratively down; invalid_argument: no such group;
     /// bad_file_descriptor: not started.
-    boost::system::error_code acquire(const std::string& group);
+    /// @param peer_known another node of the pair has been heard of. When none was, and somebody
+    /// claims an address, that is reported.
+    boost::system::error_code acquire(const std::string& group, bool peer_known = true);
     /// Removes every address of the group. An address that is not there is success. After an error
     /// the removal is tried again once a second.
     boost::system::error_code release(const std::string& group);

@@ -4,6 +4,8 @@
 
 #include "netlink/announce_queue.hpp"
 #include "netlink/announcer.hpp"
+#include "netlink/conflict.hpp"
+#include "netlink/conflict_watch.hpp"
 #include "netlink/route_plan.hpp"
 #include "netlink/socket.hpp"
 #include "netlink/tables.hpp"
@@ -49,6 +51,7 @@ struct Group {
           records(config.addresses.size()),
           route_records(config.routes.size()),
           own(config.addresses.size()),
+          conflicts(config.addresses.size()),
           lease_timer(context),
           second_burst_timer(context),
           announce_timer(context) {
@@ -74,6 +77,10 @@ struct Group {
     std::vector<Record> route_records;
     /// One per address: not zero for one that is the host's own, which is not managed.
     std::vector<std::uint8_t> own;
+    /// One per address.
+    std::vector<ConflictMonitor> conflicts;
+    /// See VipManager::prepare_release().
+    bool leaving = false;
     bool acquired = false;
     /// The lease ran out and lease_timer puts the addresses back.
     bool recovering = false;
@@ -101,7 +108,9 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
 
     error_code start();
     void stop();
-    error_code acquire(Group& group);
+    error_code acquire(Group& group, bool peer_known);
+    void prepare_release(Group& group);
+    void probe(const Group& group);
     error_code release(Group& group);
     void announce_again(Group& group);
     error_code announce_own(const std::string& interface, const IpAddress& address);
@@ -180,6 +189,13 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     void on_second_burst(Group& group);
     void on_announce_timer(Group& group);
 
+    // Conflicts.
+    void on_claim(unsigned index, const NeighbourClaim& claim);
+    void judge(Group& group, std::size_t position, const ConflictMonitor::Verdict& verdict);
+    void begin_watching_claims(Group& group, bool peer_known);
+    void arm_conflict_timer();
+    void on_conflict_timer();
+
     void notify(Kind kind, const VirtualAddress& address, std::string text) const;
 
     boost::asio::io_context& context_;
@@ -190,6 +206,8 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     MonitorSocket monitor_;
     Announcer announcer_;
     AnnounceQueue announcements_;
+    ConflictWatch conflict_watch_;
+    boost::asio::steady_timer conflict_timer_;
     boost::asio::steady_timer announce_timer_;
     Tables tables_;
     /// Never resized after construction: handlers hold references to its elements.

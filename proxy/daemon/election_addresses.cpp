@@ -34,6 +34,8 @@ const Message& message_of(netlink::Notice::Kind kind) {
             return messages::kAnnounceFailed;
         case Kind::Overrun:
             return messages::kNetlinkOverrun;
+        case Kind::AddressConflict:
+            return messages::kAddressConflict;
     }
     return messages::kNetlinkOverrun;
 }
@@ -86,7 +88,8 @@ bool Election::Impl::acquire_addresses(const std::string& name) {
     // The gate opens first: a client that follows the announcement must not meet a closed one.
     engine.activate(name);
     leave_will(*find(name));
-    if (const auto error = vips.acquire(name)) {
+    const bool peer_known = find(name)->router->elector().last_peer().has_value();
+    if (const auto error = vips.acquire(name, peer_known)) {
         engine.deactivate(name, [](std::uint64_t) {});
         revoke_will(*find(name));
         report(messages::kAddressesNotAdded, {{"instance", name}, {"error", error.message()}});
@@ -100,6 +103,7 @@ bool Election::Impl::acquire_addresses(const std::string& name) {
 
 void Election::Impl::release_addresses(const std::string& name, std::function<void()> done) {
     Instance& instance = *find(name);
+    vips.prepare_release(name);
     instance.on_released = std::move(done);
     instance.connections = engine.active_connections(name);
     const std::uint64_t release = ++instance.release;
@@ -293,7 +297,25 @@ void Election::Impl::on_send_error(const std::string& name, const std::string& t
     report(messages::kAdvertisementNotSent, {{"instance", name}, {"error", text}});
 }
 
+/// Counted in the instance's alarms as well, with the intruder's name.
+void Election::Impl::on_conflict(const netlink::Notice& notice) {
+    const std::string mac = mac_text(notice.mac);
+    const std::string address = notice.address.to_string();
+    find(notice.group)
+        ->alarms.raise(
+            {"address-conflict", address, mac, notice.text, 0, std::chrono::system_clock::now()});
+    report(messages::kAddressConflict, {{"instance", notice.group},
+                                        {"address", address},
+                                        {"interface", notice.interface},
+                                        {"mac", mac},
+                                        {"detail", notice.text}});
+}
+
 void Election::Impl::on_notice(const netlink::Notice& notice) {
+    if (notice.kind == netlink::Notice::Kind::AddressConflict) {
+        on_conflict(notice);
+        return;
+    }
     report(message_of(notice.kind), {{"address", notice.address.to_string()},
                                      {"interface", notice.interface},
                                      {"error", notice.text}});

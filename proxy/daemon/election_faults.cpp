@@ -145,6 +145,7 @@ void Election::Impl::apply_interface(Instance& instance,
     if (!before.empty()) {
         report(messages::kInterfaceUsable,
                {{"instance", config.name}, {"interface", config.interface}});
+        vips.probe(config.name);
         // An alarm without a MAC address is still one.
         (void)instance.sightings.open(state->index);
         if (!config.unicast_peers.empty()) {

@@ -65,5 +65,13 @@ TEST(Arp, A03ChecksumFoldsCarries) {
     EXPECT_EQ(sum, 0xffff);
 }
 
+TEST(Arp, X11ProbeGoldenBytes) {
+    const std::vector<std::uint8_t> expected{
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0x01, 0x08, 0x06,
+        0x00, 0x01, 0x08, 0x00, 0x06, 0x04, 0x00, 0x01, 0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0x01,
+        0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    198,  51,   100,  100};
+    EXPECT_THAT(arp_probe(kMac, make_address_v4("198.51.100.100")), ElementsAreArray(expected));
+}
+
 }  // namespace
 }  // namespace tandem::netlink

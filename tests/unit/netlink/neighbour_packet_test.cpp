@@ -3,6 +3,8 @@
 #include "netlink/arp.hpp"
 
 #include <algorithm>
+#include <array>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -13,52 +15,72 @@ using boost::asio::ip::make_address;
 using boost::asio::ip::make_address_v4;
 using boost::asio::ip::make_address_v6;
 
-constexpr std::array<std::uint8_t, 6> kMac{0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0x01};
+constexpr MacAddress kMac{0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0x01};
+constexpr std::size_t kEthernet = 14;
+constexpr std::size_t kIpv6 = 40;
 
-// X11: what announces an address is read back as a claim of it; every shorter frame is refused.
-TEST(NeighbourPacket, X11ReadsClaimsAndRefusesShortFrames) {
-    const auto arp = gratuitous_arp(ArpForm::Reply, kMac, make_address_v4("198.51.100.100"));
-    const auto advertisement = unsolicited_advertisement(kMac, make_address_v6("2001:db8::100"));
-    const auto check = [](std::span<const std::uint8_t> frame, const char* address) {
-        const auto claim = parse_neighbour_frame(frame);
-        ASSERT_TRUE(claim);
-        EXPECT_EQ(claim->address, make_address(address));
-        EXPECT_EQ(claim->mac, kMac);
-        EXPECT_FALSE(claim->probe);
-    };
-    check(arp, "198.51.100.100");
-    check(advertisement, "2001:db8::100");
-    for (std::size_t size = 0; size < arp.size(); ++size) {
-        EXPECT_FALSE(parse_neighbour_frame(std::span{arp}.first(size))) << size;
+std::vector<std::uint8_t> arp(ArpForm form) {
+    const auto frame = gratuitous_arp(form, kMac, make_address_v4("198.51.100.100"));
+    return {frame.begin() + kEthernet, frame.end()};
+}
+
+std::vector<std::uint8_t> advertisement() {
+    const auto frame = unsolicited_advertisement(kMac, make_address_v6("2001:db8::100"));
+    return {frame.begin() + kEthernet + kIpv6, frame.end()};
+}
+
+TEST(NeighbourPacket, X11WhatAnnouncesAnAddressIsAClaimOfIt) {
+    const NeighbourClaim v4{make_address("198.51.100.100"), kMac};
+    EXPECT_EQ(parse_arp(arp(ArpForm::Request)), v4);
+    EXPECT_EQ(parse_arp(arp(ArpForm::Reply)), v4);
+    EXPECT_EQ(parse_advertisement(advertisement()),
+              (NeighbourClaim{make_address("2001:db8::100"), kMac}));
+}
+
+TEST(NeighbourPacket, WhatIsCutShortIsRefused) {
+    const auto request = arp(ArpForm::Request);
+    for (std::size_t size = 0; size < request.size(); ++size) {
+        EXPECT_FALSE(parse_arp(std::span{request}.first(size))) << size;
     }
-    for (std::size_t size = 0; size < 78; ++size) {
-        EXPECT_FALSE(parse_neighbour_frame(std::span{advertisement}.first(size))) << size;
+    const auto message = advertisement();
+    for (std::size_t size = 0; size < message.size(); ++size) {
+        // Without its options it is whole.
+        EXPECT_EQ(parse_advertisement(std::span{message}.first(size)).has_value(), size == 24)
+            << size;
     }
 }
 
-TEST(NeighbourPacket, X11ProbeHasSenderZero) {
-    auto frame = gratuitous_arp(ArpForm::Request, kMac, make_address_v4("198.51.100.100"));
-    std::fill_n(frame.begin() + 28, 4, std::uint8_t{0});
-    const auto claim = parse_neighbour_frame(frame);
+TEST(NeighbourPacket, ProbeClaimsNothing) {
+    auto probe = arp(ArpForm::Request);
+    std::fill_n(probe.begin() + 14, 4, std::uint8_t{0});
+    EXPECT_FALSE(parse_arp(probe));
+}
+
+TEST(NeighbourPacket, WrongFieldsAreRefused) {
+    for (std::size_t position = 0; position < 8; ++position) {
+        auto packet = arp(ArpForm::Reply);
+        packet[position] ^= 0x41U;
+        EXPECT_FALSE(parse_arp(packet)) << position;
+    }
+    for (const std::size_t position : {0U, 1U}) {
+        auto message = advertisement();
+        message[position] ^= 0x41U;
+        EXPECT_FALSE(parse_advertisement(message)) << position;
+    }
+}
+
+TEST(NeighbourPacket, OptionsAreWalkedAndChecked) {
+    auto message = advertisement();
+    message.insert(message.begin() + 24, {14, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14});
+    const auto claim = parse_advertisement(message);
     ASSERT_TRUE(claim);
-    EXPECT_TRUE(claim->probe);
-    EXPECT_EQ(claim->address, make_address("198.51.100.100"));
-}
-
-// An advertisement that crossed a router has a smaller hop limit (RFC 4861 section 7.1.2).
-TEST(NeighbourPacket, RefusesWrongFields) {
-    const auto good = unsolicited_advertisement(kMac, make_address_v6("2001:db8::100"));
-    for (const std::size_t position : {12U, 14U, 18U, 20U, 21U, 54U, 55U}) {
-        auto frame = good;
-        frame[position] ^= 0x41U;
-        EXPECT_FALSE(parse_neighbour_frame(frame)) << position;
+    EXPECT_EQ(claim->mac, kMac) << "behind another option";
+    for (const std::uint8_t length : std::array<std::uint8_t, 3>{0, 4, 255}) {
+        message[25] = length;
+        EXPECT_FALSE(parse_advertisement(message)) << int{length};
     }
-    const auto arp = gratuitous_arp(ArpForm::Reply, kMac, make_address_v4("198.51.100.100"));
-    for (const std::size_t position : {12U, 14U, 15U, 16U, 17U, 18U, 19U, 20U, 21U}) {
-        auto frame = arp;
-        frame[position] ^= 0x41U;
-        EXPECT_FALSE(parse_neighbour_frame(frame)) << position;
-    }
+    message.resize(24);
+    EXPECT_EQ(parse_advertisement(message)->mac, std::nullopt);
 }
 
 }  // namespace

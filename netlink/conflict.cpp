@@ -1,0 +1,62 @@
+#include "netlink/conflict.hpp"
+
+#include <utility>
+
+namespace tandem::netlink {
+
+ConflictMonitor::Verdict ConflictMonitor::on_held(bool peer_known, TimePoint now) {
+    held_since_ = now;
+    judge_at_.reset();
+    last_defence_.reset();
+    const bool heard_before = last_claim_ && now - *last_claim_ <= kMemory;
+    const std::uint64_t claims = std::exchange(claims_, 0);
+    if (peer_known || !heard_before) {
+        return {};
+    }
+    last_report_ = now;
+    return {.defend = false, .report = Report{mac_, claims}};
+}
+
+void ConflictMonitor::on_released() {
+    held_since_.reset();
+    judge_at_.reset();
+    last_claim_.reset();
+    claims_ = 0;
+}
+
+void ConflictMonitor::on_claim(const std::optional<MacAddress>& mac, TimePoint now) {
+    mac_ = mac;
+    last_claim_ = now;
+    ++claims_;
+    if (held_since_ && !judge_at_) {
+        judge_at_ = now + kJudgementDelay;
+    }
+}
+
+ConflictMonitor::Verdict ConflictMonitor::on_deadline(TimePoint now) {
+    if (!judge_at_ || now < *judge_at_ || !held_since_) {
+        return {};
+    }
+    judge_at_.reset();
+    Verdict verdict;
+    verdict.defend = defend(now);
+    const bool grace = last_claim_ && *last_claim_ - *held_since_ < kHandoverGrace;
+    if (!grace && (!last_report_ || now - *last_report_ >= kReportInterval)) {
+        last_report_ = now;
+        verdict.report = Report{mac_, std::exchange(claims_, 0)};
+    }
+    return verdict;
+}
+
+bool ConflictMonitor::defend(TimePoint now) {
+    const bool handover = now - *held_since_ < kHandoverGrace;
+    const auto interval =
+        handover ? TimePoint::duration{kHandoverInterval} : TimePoint::duration{kDefendInterval};
+    if (last_defence_ && now - *last_defence_ < interval) {
+        return false;
+    }
+    last_defence_ = now;
+    return true;
+}
+
+}  // namespace tandem::netlink
