@@ -1,5 +1,6 @@
 // Private parts of VipManager: its state, shared by vip_manager.cpp (following and correcting),
-// vip_routes.cpp (virtual routes), vip_timers.cpp (leases) and vip_announce.cpp.
+// vip_requests.cpp (addresses on and off), vip_routes.cpp (virtual routes), vip_timers.cpp
+// (leases), vip_announce.cpp and vip_conflict.cpp.
 #pragma once
 
 #include "netlink/announce_queue.hpp"

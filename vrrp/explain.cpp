@@ -125,6 +125,11 @@ std::string key_id(const Datagram& datagram) {
     return trailer ? number((*trailer)[1]) : "?";
 }
 
+std::string milliseconds_text(Duration duration) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) +
+           " ms";
+}
+
 }  // namespace
 
 std::string explain(Discard reason, const Datagram& datagram, const InstanceConfig& config,
@@ -177,6 +182,15 @@ std::string explain(Discard reason, const Datagram& datagram, const InstanceConf
             return "its packet is not newer than the last one of this sender: it was repeated";
     }
     return {};
+}
+
+std::string explain(const IntervalDiffers& differs, Duration own) {
+    std::string text = "it advertises every " + milliseconds_text(differs.heard) +
+                       ", this node every " + milliseconds_text(own);
+    if (differs.used != differs.heard) {
+        text += "; that is too far off and counts as " + milliseconds_text(differs.used);
+    }
+    return text;
 }
 
 }  // namespace tandem::vrrp

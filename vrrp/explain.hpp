@@ -16,4 +16,7 @@ namespace tandem::vrrp {
 std::string explain(Discard reason, const Datagram& datagram, const InstanceConfig& config,
                     WallTime now);
 
+/// How often the peer advertises, and this node.
+std::string explain(const IntervalDiffers& differs, Duration own);
+
 }  // namespace tandem::vrrp

@@ -1,26 +1,11 @@
 // Says priority 0 for a router that cannot say it any more: its process is dead.
 #pragma once
 
-#include "vrrp/config.hpp"
-
-#include <cstdint>
-#include <vector>
+#include "vrrp/release_advertisement.hpp"
 
 #include <boost/system/error_code.hpp>
 
 namespace tandem::vrrp {
-
-/// A priority-0 advertisement, ready to send.
-struct ReleaseAdvertisement {
-    IpAddress source;
-    IpAddress destination;
-    unsigned interface_index = 0;
-    /// TTL or hop limit, 1..255.
-    std::uint8_t hop_limit = 255;
-    /// The VRRP message with its checksum.
-    std::vector<std::uint8_t> packet;
-    friend bool operator==(const ReleaseAdvertisement&, const ReleaseAdvertisement&) = default;
-};
 
 /// Drive it: open() while all is well, send() when the router's process has ended. Holds one raw
 /// socket per address family, which receive nothing. Needs CAP_NET_RAW. Not thread-safe; never

@@ -39,20 +39,6 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 /// Room for the events that the actions of one event can raise.
 constexpr std::size_t kEventsReserved = 32;
 
-std::string milliseconds_text(Duration duration) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) +
-           " ms";
-}
-
-std::string describe(const IntervalDiffers& differs, Duration own) {
-    std::string text = "it advertises every " + milliseconds_text(differs.heard) +
-                       ", this node every " + milliseconds_text(own);
-    if (differs.used != differs.heard) {
-        text += "; that is too far off and counts as " + milliseconds_text(differs.used);
-    }
-    return text;
-}
-
 }  // namespace
 
 struct Router::Impl : std::enable_shared_from_this<Router::Impl> {
@@ -226,7 +212,7 @@ void Router::Impl::execute(const Action& action) {
                           },
                           [this](const IntervalDiffers& differs) {
                               raise_concern(Concern::Kind::Interval, elector.last_peer()->source,
-                                            describe(differs, config.advertisement_interval));
+                                            explain(differs, config.advertisement_interval));
                           }},
                action);
 }
@@ -267,25 +253,11 @@ void Router::Impl::tell_release_advertisements() {
 }
 
 std::vector<ReleaseAdvertisement> Router::Impl::release_advertisements() const {
-    std::vector<ReleaseAdvertisement> out;
     if (!socket.is_open()) {
-        return out;
+        return {};
     }
-    // A copy signs: its sequence is the one that the next advertisement will have or pass.
-    std::optional<HmacSigner> next = signer;
-    PacketBuffer buffer{};
-    const std::span<std::uint8_t> packet = encode_into(buffer, config, kReleasePriority, source,
-                                                       next ? &*next : nullptr, WallClock::now());
-    const bool unicast = !config.unicast_peers.empty();
-    for (const IpAddress& destination : destinations) {
-        set_checksum(packet, config, source, destination);
-        out.push_back({source,
-                       destination,
-                       interface_index,
-                       unicast ? config.unicast_ttl : kTimeToLive,
-                       {packet.begin(), packet.end()}});
-    }
-    return out;
+    return make_release_advertisements(config, source, interface_index, signer ? &*signer : nullptr,
+                                       WallClock::now());
 }
 
 void Router::Impl::release() {

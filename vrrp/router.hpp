@@ -4,7 +4,7 @@
 #include "vrrp/auth_hmac.hpp"
 #include "vrrp/concern.hpp"
 #include "vrrp/elector.hpp"
-#include "vrrp/release_sender.hpp"
+#include "vrrp/release_advertisement.hpp"
 #include "vrrp/router_counters.hpp"
 
 #include <cstdint>

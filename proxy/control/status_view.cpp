@@ -368,7 +368,9 @@ std::string render_status(const json::value& body, const ViewOptions& options) {
         page.field("running",
                    duration_of(*node, "uptime_ms") + ", process " + text_of(*node, "pid"));
         page.field("config", text_of(*node, "config"));
-        page.field("guardian", guardian_text(*node));
+        if (member(*node, "guardian") != nullptr) {
+            page.field("guardian", guardian_text(*node));
+        }
     }
     for (const json::value& instance : array_of(body, "instances")) {
         page.blank();

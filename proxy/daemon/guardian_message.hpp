@@ -5,7 +5,7 @@
 #pragma once
 
 #include "netlink/message.hpp"
-#include "vrrp/release_sender.hpp"
+#include "vrrp/release_advertisement.hpp"
 
 #include <cstddef>
 #include <cstdint>

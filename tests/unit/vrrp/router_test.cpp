@@ -3,6 +3,7 @@
 
 #include "tests/unit/vrrp/link_fixture.hpp"
 #include "vrrp/advert_socket.hpp"
+#include "vrrp/release_sender.hpp"
 
 #include <algorithm>
 #include <array>
