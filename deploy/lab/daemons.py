@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from .namespace import run
-from .processes import Process, executable, parents_first, signal_pid
+from .processes import Process, executable, only_child, parents_first, signal_pid
 from .waiting import wait_for
 
 LARGE_SIZE = 8 << 20
@@ -151,6 +151,10 @@ class Tandem:
         """All processes of the daemon in this namespace, parents first."""
         return parents_first([pid for pid in self.namespace.pids() if executable(pid) == "tandemd"])
 
+    def node_pid(self):
+        """The process that elects and relays: the only child of the one that was started, or that one itself."""
+        return only_child(self.process.pid) or self.process.pid
+
     def signal_all(self, number):
         """Signals every process of the daemon, the guardian before the node. Returns the moment."""
         pids = self.pids()
@@ -213,12 +217,23 @@ class Keepalived:
         ], os.path.join(self.directory, "output.log"))
         self.process.wait_output("Entering BACKUP STATE")
 
-    def kill_all(self):
-        pids = parents_first([pid for pid in self.namespace.pids() if executable(pid) == "keepalived"])
+    def pids(self):
+        """All its processes in this namespace, parents first."""
+        return parents_first([pid for pid in self.namespace.pids() if executable(pid) == "keepalived"])
+
+    def node_pid(self):
+        """The process that elects: the only child of the one that was started."""
+        return only_child(self.process.pid) or self.process.pid
+
+    def signal_all(self, number):
+        pids = self.pids()
         moment = time.monotonic()
         for pid in pids:
-            signal_pid(pid, signal.SIGKILL)
+            signal_pid(pid, number)
         return moment
+
+    def kill_all(self):
+        return self.signal_all(signal.SIGKILL)
 
     def terminate(self):
         moment = time.monotonic()
