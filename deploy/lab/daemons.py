@@ -88,6 +88,7 @@ class Tandem:
         self.control = os.path.join(binaries, "tandemctl")
         self.run_directory = lab.path(f"run-{host}")
         self.log_path = lab.path(f"{host}.log")
+        self.environment = {}
         self.process = None
 
     def arguments(self):
@@ -97,7 +98,7 @@ class Tandem:
     def start(self, timeout=10.0):
         """Starts it and waits until its control socket answers."""
         os.makedirs(self.run_directory, mode=0o700, exist_ok=True)
-        self.process = Process(self.namespace, self.arguments(), self.log_path)
+        self.process = Process(self.namespace, self.arguments(), self.log_path, self.environment)
 
         def ready():
             if not self.process.running:
@@ -205,6 +206,7 @@ class Keepalived:
         self.configuration = os.path.join(self.directory, "keepalived.conf")
         with open(self.configuration, "w", encoding="ascii") as handle:
             handle.write(configuration_text)
+        self.environment = {}
         self.process = None
 
     def start(self):
@@ -214,7 +216,7 @@ class Keepalived:
         self.process = Process(self.namespace, [
             "keepalived", "-n", "-l", "-D", "-P", "-f", self.configuration, "-p", pid_file("parent"),
             "-r", pid_file("vrrp"), "-c", pid_file("check"),
-        ], os.path.join(self.directory, "output.log"))
+        ], os.path.join(self.directory, "output.log"), self.environment)
         self.process.wait_output("Entering BACKUP STATE")
 
     def pids(self):

@@ -59,6 +59,8 @@ class KeepalivedNode(Keepalived):
         return moment
 
     def log(self):
+        if not os.path.exists(self.log_path):
+            return ""
         with open(self.log_path, encoding="utf-8", errors="replace") as handle:
             return handle.read()
 

@@ -20,11 +20,11 @@ sys.path[:1] = [os.path.join(ROOT, "deploy"), os.path.join(ROOT, "tests")]
 
 from lab import topology  # noqa: E402  (the paths above come first)
 
-from faults import process, report  # noqa: E402
+from faults import address, link, peer, process, report, shortage  # noqa: E402
 from faults.registry import FAULTS  # noqa: E402
 from faults.scene import Outcome, Scene  # noqa: E402
 
-THEMES = (process,)
+THEMES = (process, link, address, peer, shortage)
 UNIT_SECONDS = 120
 
 

@@ -130,7 +130,7 @@ class Scene:
         if self.outcome.seconds is None or headline:
             self.outcome.seconds, self.outcome.bound = seconds, bound
         if seconds > bound:
-            self.outcome.failures.append(f"{what} after {seconds * 1000:.0f} ms, bound {bound * 1000:.0f} ms")
+            self.outcome.failures.append(f"{what}: {seconds * 1000:.0f} ms, bound {bound * 1000:.0f} ms")
         self.say(what)
 
     def moved(self, since, bound, to=None, overlap=0.0, family=4):
@@ -167,8 +167,7 @@ class Scene:
         moments = [since, *(each.time for each in answers if each.mac == node.mac), until]
         silent = max(later - earlier for earlier, later in zip(moments, moments[1:]))
         self.expect(not others, "no role change", "the other node answered")
-        words = "silent"
-        self.within(words if silent > gap else "", silent, gap)
+        self.within(f"silent for {silent * 1000:.0f} ms" if silent > gap else "", silent, gap)
 
     def name_of(self, node):
         return "the peer" if node is self.b else "the node"
