@@ -194,7 +194,7 @@ def test_x18_interface_renamed(scene):
     moment = scene.now()
     scene.a.namespace.ip("link", "set", "eth0", "name", "lost0")
     time.sleep(0.05)
-    scene.moved(moment, scene.skew() + MARGIN, overlap=0.0)
+    scene.moved(moment, scene.down() + MARGIN)
     scene.a.namespace.ip("link", "set", "lost0", "name", "eth0")
     named = scene.now()
     scene.moved(named, scene.down(150) + 2 * MARGIN, to=scene.a)
