@@ -41,6 +41,8 @@ struct Record {
     bool failing = false;
     /// Addresses: put on by this manager and not taken off since.
     bool added = false;
+    /// Addresses: the interface that it was added to last, which may have another name by now.
+    unsigned index = 0;
 };
 
 struct Group {

@@ -320,6 +320,18 @@ TEST_F(VipManagerTest, InterfaceDeletedAndMadeAnewGetsItsAddressesBack) {
     EXPECT_TRUE(run_until([&] { return !capture.frames().empty(); }, kSoon)) << "announced";
 }
 
+// X18
+TEST_F(VipManagerTest, X18AddressIsTakenOffAnInterfaceThatWasRenamed) {
+    start(3s);
+    ASSERT_FALSE(manager_->acquire("web"));
+    ASSERT_TRUE(run("ip link set vip0 name other0"));
+    EXPECT_TRUE(
+        run_until([this] { return reported_.contains("vip0") && !reported_["vip0"]; }, kSoon));
+    EXPECT_FALSE(manager_->release("web"));
+    EXPECT_EQ(output("ip -o addr show dev other0 to 198.51.100.100"), "");
+    EXPECT_EQ(output("ip -o addr show dev other0 to 2001:db8::100"), "");
+}
+
 TEST_F(VipManagerTest, CarrierBackAndNewHardwareAddressAreAnnounced) {
     start(3s);
     ASSERT_FALSE(manager_->acquire("web"));
