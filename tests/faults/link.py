@@ -258,7 +258,7 @@ def test_x25_port_opens_late(scene):
         scene.expect(False, "", "a neighbour's cache does not follow")
 
 
-@fault("debris", "30 interface flaps, SIGTERM, start, SIGKILL: what is left", kinds=("tandem", "keepalived"))
+@fault("debris", "30 interface flaps, SIGTERM, start, SIGKILL: what is left", slow=True)
 def test_debris_of_thirty_flaps(scene):
     scene.start()
     before = nodes.descriptors(scene.a)

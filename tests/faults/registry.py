@@ -14,13 +14,14 @@ class Fault:
     run: Callable
     alone: bool  # disturbs others that run at the same time
     full: bool  # too long for the subset
+    slow: bool  # begins early, so that it does not run alone at the end
     kinds: tuple
     later: str  # what must exist first; empty: it does
 
 
-def fault(row, title, alone=False, full=False, kinds=("tandem", "keepalived"), later=""):
+def fault(row, title, alone=False, full=False, slow=False, kinds=("tandem", "keepalived"), later=""):
     def register(function):
-        FAULTS[function.__name__] = Fault(function.__name__, row, title, function, alone, full, kinds, later)
+        FAULTS[function.__name__] = Fault(function.__name__, row, title, function, alone, full, slow or full, kinds, later)
         return function
     return register
 

@@ -139,7 +139,7 @@ def main():
     topology.require_root()
     topology.raise_on_signals()
     run = Run()
-    units = chosen(options)
+    units = sorted(chosen(options), key=lambda unit: not FAULTS[unit[0]].slow)
     for alone in (False, True):
         with concurrent.futures.ThreadPoolExecutor(1 if alone else options.jobs) as pool:
             started = {pool.submit(spawn, name, kind, options): (name, kind)

@@ -66,7 +66,7 @@ def limit_descriptors(node, spare):
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (count + spare, count + spare))
 
 
-@fault("X22", "200 clients with 24 descriptors left, then SIGKILL", kinds=("tandem",))
+@fault("X22", "200 clients with 24 descriptors left, then SIGKILL", slow=True, kinds=("tandem",))
 def test_x22_no_descriptors(scene):
     nginx = Nginx(scene.lab, "up1")
     scene.start(blocks=(config.service(80, upstreams=("up1",)),))
