@@ -32,7 +32,7 @@ def left_in(namespace, addresses):
         if len(rules) != RULES[family]:
             found.append(f"rules {rules}")
     found += namespace.run(["nft", "list", "tables"]).stdout.splitlines()
-    return [f"{namespace.name}: {each}" for each in found]
+    return found
 
 
 def _addresses(namespace, link):
@@ -50,6 +50,7 @@ def left_by(node, addresses):
         wait_for("the processes to end", lambda: not node.pids(), 2.0)
         wait_for("addresses to leave", lambda: not left_in(node.namespace, addresses), 2.0, 0.1)
         return []
+    except Timeout:
+        return [*(f"process {pid}" for pid in node.pids()), *left_in(node.namespace, addresses)]
     except AssertionError as error:
-        return [f"{node.host}: {error}", *(f"process {pid}" for pid in node.pids()),
-                *left_in(node.namespace, addresses)]
+        return [f"{node.host}: {error}"]

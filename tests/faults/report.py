@@ -37,7 +37,7 @@ def words(fault, kind, outcome):
     if fault.later and kind == "tandem" and outcome is None:
         return f"comes with {fault.later}"
     if kind not in fault.kinds:
-        return "has no such thing"
+        return "not compared"
     if outcome is None:
         return "not run"
     if kind == "tandem" and outcome.failures:

@@ -62,12 +62,12 @@ class Scene:
                 virtual_router_id=virtual_router_id, lines=[*peers, *lines]))
         return config.configuration(host, *instances, *blocks, global_lines=(*GLOBAL_LINES, *global_lines))
 
-    def make(self, a=None, b=None, **options):
-        """Both nodes, not started. `a` and `b` are options that only one has."""
+    def make(self, a=None, b=None, daemon_a=None, **options):
+        """Both nodes, not started. `a` and `b` are options that only one has; `daemon_a` a class for the one."""
         self.families = options.get("families", (4,))
         daemon = nodes.KINDS[self.kind]
-        self.a = daemon(self.lab, "node1", self.text("node1", **{"priority": HIGH, **options, **(a or {})}),
-                        self.binaries)
+        self.a = (daemon_a or daemon)(
+            self.lab, "node1", self.text("node1", **{"priority": HIGH, **options, **(a or {})}), self.binaries)
         self.b = daemon(self.lab, "node2", self.text("node2", **{"priority": LOW, **options, **(b or {})}),
                         self.binaries)
         for family in self.families:
@@ -86,7 +86,10 @@ class Scene:
         active = active or self.a
         other = self.b if active is self.a else self.a
         for family in self.families:
-            self.views[family].wait_only({active.mac}, timeout, 0.2)
+            try:
+                self.views[family].wait_only({active.mac}, timeout, 0.2)
+            except Timeout:
+                raise AssertionError(f"not {self.name_of(active)} alone in the end") from None
             wait_for(f"{VIPS[family]} on {active.host} only",
                      lambda family=family: active.has(VIPS[family]) and not other.has(VIPS[family]), timeout)
         self._descriptors = {node: nodes.descriptors(node) for node in (self.a, self.b)}

@@ -10,6 +10,7 @@ from lab.daemons import Nginx
 from lab.topology import VIP4
 
 from . import nodes
+from .peer import SIGNED
 from .registry import fault
 from .scene import MARGIN
 
@@ -44,8 +45,7 @@ class FullDisk(nodes.TandemNode):
 
 @fault("X21", "No space left for state and log", kinds=("tandem",))
 def test_x21_disk_full(scene):
-    scene.make(lines=("auth_hmac {", "    key 1 hex:" + bytes(range(32)).hex(), "    active_key 1", "}"))
-    scene.a.__class__ = FullDisk
+    scene.make(lines=SIGNED, daemon_a=FullDisk)
     os.symlink("/dev/full", scene.a.log_path)
     for node in (scene.a, scene.b):
         node.start()
