@@ -127,8 +127,8 @@ def test_x09_partition(scene):
     scene.start()
     moment = scene.now()
     scene.lab.partition("node1", "node2")
-    wait_for("the peer to answer", lambda: any(each.mac == scene.b.mac for each in scene.views[4].answers_since(moment)),
-             2.0)
+    view = scene.views[4]
+    wait_for("the peer to answer", lambda: any(each.mac == scene.b.mac for each in view.answers_since(moment)), 2.0)
     scene.say("both answer until it heals")
     time.sleep(0.3)
     healed(scene)

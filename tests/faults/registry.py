@@ -21,7 +21,8 @@ class Fault:
 
 def fault(row, title, alone=False, full=False, slow=False, kinds=("tandem", "keepalived"), later=""):
     def register(function):
-        FAULTS[function.__name__] = Fault(function.__name__, row, title, function, alone, full, slow or full, kinds, later)
+        FAULTS[function.__name__] = Fault(function.__name__, row, title, function, alone, full, slow or full, kinds,
+                                          later)
         return function
     return register
 

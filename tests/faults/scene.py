@@ -46,6 +46,7 @@ class Scene:
         self.views = {}
         self.a = self.b = None
         self._descriptors = {}
+        self.notes = []  # what helps to find the cause of a failure
 
     # --- the pair
 
@@ -154,6 +155,9 @@ class Scene:
         except Timeout:
             alone = False
         found = view.handover({old.mac}, macs, since)
+        asleep = view.stalled(since, since + found.first)
+        if asleep:
+            self.notes.append(f"the view itself slept for {asleep * 1000:.0f} ms before the first answer")
         self.within(f"{name} answers", found.first, bound)
         if not alone:
             self.expect(False, "", "both answer, without an end")
@@ -165,12 +169,17 @@ class Scene:
         """Only this node answered since a moment, never silent for longer than `gap`."""
         node = node or self.a
         until = until or self.now()
-        answers = [each for each in self.views[family].answers_since(since) if each.time <= until]
+        view = self.views[family]
+        answers = [each for each in view.answers_since(since) if each.time <= until]
         others = {each.mac for each in answers} - {node.mac}
         moments = [since, *(each.time for each in answers if each.mac == node.mac), until]
-        silent = max(later - earlier for earlier, later in zip(moments, moments[1:]))
+        # Nobody answers who is not asked.
+        silent, begin = max((later - earlier - view.stalled(earlier, later), earlier)
+                            for earlier, later in zip(moments, moments[1:]))
         self.expect(not others, "no role change", "the other node answered")
         self.within(f"silent for {silent * 1000:.0f} ms" if silent > gap else "", silent, gap)
+        if silent > gap:
+            self.notes.append(f"silent from {begin - since:.3f} s after the fault on; asked all the time")
 
     def name_of(self, node):
         return "the peer" if node is self.b else "the node"
@@ -212,8 +221,8 @@ class Scene:
         return self.outcome
 
     def logs(self):
-        return "\n".join(f"--- {node.host}\n" + "\n".join(node.log().splitlines()[-30:])
-                         for node in (self.a, self.b) if node)
+        return "\n".join(self.notes + [f"--- {node.host}\n" + "\n".join(node.log().splitlines()[-30:])
+                                       for node in (self.a, self.b) if node])
 
     def close(self):
         self._stack.close()

@@ -16,7 +16,7 @@ from .scene import MARGIN
 
 
 class FullDisk(nodes.TandemNode):
-    """A node whose run directory is a full file system of its own, seen by it alone, and whose log cannot be written."""
+    """Its run directory is a full file system that it alone sees, and its log cannot be written."""
 
     def arguments(self):
         script = 'mount -t tmpfs -o size=64k lab "$0" && exec "$@"'
