@@ -72,6 +72,8 @@ def spawn(name, kind, options):
     except BaseException:
         child.terminate()
         raise
+    if child.returncode < 0:
+        topology.remove_leftovers()  # it was killed and could not clean up
     return result, time.monotonic() - started
 
 
