@@ -138,6 +138,47 @@ void VipManager::Impl::on_second_burst(Group& group) {
     queue_all(group, group.second_burst_repeat);
 }
 
+void VipManager::Impl::arm_settle_timer() {
+    std::optional<Clock::time_point> next;
+    for (const auto& [name, watched] : interfaces_) {
+        if (watched.settle_step < kSettleTimes.size()) {
+            const auto due = watched.up_since + kSettleTimes.at(watched.settle_step);
+            next = std::min(next.value_or(due), due);
+        }
+    }
+    if (!next) {
+        return;
+    }
+    settle_timer_.expires_at(*next);
+    settle_timer_.async_wait([weak = weak_from_this()](const error_code& error) {
+        const auto self = weak.lock();
+        if (!error && self && self->running_) {
+            self->on_settle_timer();
+        }
+    });
+}
+
+void VipManager::Impl::on_settle_timer() {
+    const auto now = Clock::now();
+    for (auto& [name, watched] : interfaces_) {
+        const bool due = watched.settle_step < kSettleTimes.size() &&
+                         now >= watched.up_since + kSettleTimes.at(watched.settle_step);
+        if (!due) {
+            continue;
+        }
+        ++watched.settle_step;
+        for (Group& group : groups_) {
+            for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
+                if (group.config.addresses[i].interface == name) {
+                    queue_announcements(group, i, 1);
+                }
+            }
+        }
+    }
+    send_queued();
+    arm_settle_timer();
+}
+
 void VipManager::Impl::on_announce_timer(Group& group) {
     queue_all(group, group.config.schedule.refresh_repeat);
     arm(group.announce_timer, group.config.schedule.refresh, group, &Impl::on_announce_timer);

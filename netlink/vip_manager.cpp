@@ -29,6 +29,7 @@ VipManager::Impl::Impl(boost::asio::io_context& context, std::vector<AddressGrou
       monitor_(context),
       conflict_watch_(context),
       conflict_timer_(context),
+      settle_timer_(context),
       announce_timer_(context),
       retry_timer_(context) {
     groups_.reserve(groups.size());
@@ -100,6 +101,7 @@ void VipManager::Impl::stop() {
     retry_timer_.cancel();
     retry_at_.reset();
     conflict_timer_.cancel();
+    settle_timer_.cancel();
     conflict_watch_.close();
     monitor_.close();
     requests_.close();
@@ -264,6 +266,9 @@ void VipManager::Impl::announce_after_link_change(const std::string& interface, 
     if (before && before->running && before->mac == link->mac && before->index == link->index) {
         return;
     }
+    watched.up_since = Clock::now();
+    watched.settle_step = 0;
+    arm_settle_timer();
     for (Group& group : groups_) {
         const AnnounceSchedule& schedule = group.config.schedule;
         bool concerned = false;
@@ -315,7 +320,7 @@ void VipManager::Impl::correct(const Operation& operation, Clock::time_point now
     if (within_limit(operation, now)) {
         execute_correction(operation);
     } else {
-        reconcile_after(kRetryDelay);
+        reconcile_after(CorrectionLimiter::kInterval);
     }
 }
 
@@ -332,8 +337,8 @@ bool VipManager::Impl::within_limit(const Operation& operation, Clock::time_poin
         const bool adding = operation.kind == Operation::Kind::Add;
         notify(adding ? Kind::AddressFailed : Kind::RemoveFailed,
                group.config.addresses[operation.address],
-               adding ? "somebody else keeps removing it; put back once a second from now on"
-                      : "somebody else keeps adding it; removed once a second from now on");
+               adding ? "somebody else keeps removing it, faster than it is put back"
+                      : "somebody else keeps adding it, faster than it is removed");
     }
     return false;
 }
@@ -361,7 +366,30 @@ void VipManager::Impl::execute_correction(const Operation& operation) {
     }
     notify(Kind::AddressRepaired, address,
            failed_before ? "could not be added before" : "removed by somebody else");
+    if (!failed_before) {
+        count_repair(group, operation.address);
+    }
     queue_announcements(group, operation.address, group.config.schedule.repeat);
+}
+
+/// Once for each fight that lasts.
+void VipManager::Impl::count_repair(Group& group, std::size_t position) {
+    Record& record = group.records[position];
+    const auto now = Clock::now();
+    if (now - record.repairs_since >= kContestedTime) {
+        record.repairs_since = now;
+        record.repairs = 0;
+    }
+    if (++record.repairs != kContestedRepairs) {
+        return;
+    }
+    const VirtualAddress& address = group.config.addresses[position];
+    callbacks_.on_notice({.kind = Kind::AddressContested,
+                          .address = address.address,
+                          .interface = address.interface,
+                          .text = std::to_string(kContestedRepairs) + " times within " +
+                                  std::to_string(kContestedTime.count()) + " s",
+                          .group = group.config.name});
 }
 
 error_code VipManager::Impl::acquire(Group& group, bool peer_known) {

@@ -21,13 +21,14 @@ namespace tandem::netlink {
 /// What happened that an operator should see. The daemon writes it to the log and the event list.
 struct Notice {
     enum class Kind : std::uint8_t {
-        AddressRepaired,  ///< a virtual address was removed behind our back and put back
-        AddressFailed,    ///< an address could not be added, or is the host's own and not managed
-        RemoveFailed,     ///< the kernel refused to remove an address
-        StaleRemoved,     ///< an address of an earlier life was removed
-        AnnounceFailed,   ///< gratuitous ARP or neighbour advertisement could not be sent
-        Overrun,          ///< the kernel dropped notifications; everything was read again
-        AddressConflict,  ///< another machine claims the address; see ConflictMonitor
+        AddressRepaired,   ///< a virtual address was removed behind our back and put back
+        AddressFailed,     ///< an address could not be added, or is the host's own and not managed
+        RemoveFailed,      ///< the kernel refused to remove an address
+        StaleRemoved,      ///< an address of an earlier life was removed
+        AnnounceFailed,    ///< gratuitous ARP or neighbour advertisement could not be sent
+        Overrun,           ///< the kernel dropped notifications; everything was read again
+        AddressConflict,   ///< another machine claims the address; see ConflictMonitor
+        AddressContested,  ///< somebody on this host keeps removing the address
     };
     Kind kind{};
     IpAddress address;
@@ -75,8 +76,8 @@ struct AddressGroup {
 /// The state is level-triggered: whenever the kernel reports a change, desired and actual
 /// addresses are compared. An address of an acquired group that is missing is put back and
 /// announced; one of a group that is not acquired is removed, since a node that is not active must
-/// not answer. Each address may be corrected ten times at once and then once a second, so a fight
-/// with another program stays bounded.
+/// not answer. Each address may be corrected forty times at once and then twenty times a second, so
+/// a fight with another program stays bounded.
 ///
 /// Routes are handled the same way, with three differences. One that cannot be added never counts
 /// against its group. Every route with protocol kRouteProtocol is taken for one of ours: what is

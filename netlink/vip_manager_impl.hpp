@@ -13,6 +13,7 @@
 #include "netlink/vip_manager.hpp"
 #include "netlink/vip_plan.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <map>
@@ -44,6 +45,11 @@ struct Record {
     bool failing = false;
     /// Addresses: put on by this manager and not taken off since.
     bool added = false;
+    /// Addresses: the interface that it was added to last, which may have another name by now.
+    unsigned index = 0;
+    /// Repairs since `repairs_since`, for the alarm.
+    unsigned repairs = 0;
+    std::chrono::steady_clock::time_point repairs_since{};
 };
 
 struct Group {
@@ -93,12 +99,25 @@ struct Group {
     boost::asio::steady_timer announce_timer;
 };
 
+/// A switch port that has come up may drop what it is sent until it forwards: 30 s with classic
+/// spanning tree. Announced once more at these times after the link came up.
+inline constexpr std::array<std::chrono::seconds, 4> kSettleTimes{
+    std::chrono::seconds{1}, std::chrono::seconds{3}, std::chrono::seconds{10},
+    std::chrono::seconds{30}};
+
+/// So many repairs in so long: somebody fights for the address.
+inline constexpr unsigned kContestedRepairs = 5;
+inline constexpr std::chrono::seconds kContestedTime{10};
+
 /// What was last seen and said of an interface.
 struct WatchedInterface {
     bool reported = false;
     std::optional<InterfaceState> state;
     /// The link as neighbours know it; announcements follow a change.
     std::optional<Link> link;
+    /// When the link came up, and how many of kSettleTimes are over since.
+    Clock::time_point up_since{};
+    std::size_t settle_step = kSettleTimes.size();
 };
 
 class VipManager::Impl : public std::enable_shared_from_this<Impl> {
@@ -134,6 +153,9 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     void reconcile_after(Clock::duration delay);
     void reconcile();
     void report_interfaces();
+    void arm_settle_timer();
+    void on_settle_timer();
+    void count_repair(Group& group, std::size_t position);
     void announce_after_link_change(const std::string& interface, const Link* link,
                                     WatchedInterface& watched);
 
@@ -209,6 +231,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     AnnounceQueue announcements_;
     ConflictWatch conflict_watch_;
     boost::asio::steady_timer conflict_timer_;
+    boost::asio::steady_timer settle_timer_;
     boost::asio::steady_timer announce_timer_;
     Tables tables_;
     /// Never resized after construction: handlers hold references to its elements.

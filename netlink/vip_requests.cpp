@@ -40,6 +40,7 @@ RequestSocket::Answer VipManager::Impl::add(Group& group, std::size_t position, 
     auto answer = requests_.add_address(index, address, group.config.lease);
     if (!answer.error) {
         group.records[position].added = true;
+        group.records[position].index = index;
         // The notification of a new IPv6 address comes later, from a kernel work queue.
         tables_.apply(
             as_message(AddressPresent{address_entry(address, index, address.prefix_length)}));
@@ -129,9 +130,10 @@ std::vector<Bytes> VipManager::Impl::removal_requests(const Group& group) const 
     for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
         const VirtualAddress& address = group.config.addresses[i];
         const Link* link = tables_.find_link(address.interface);
-        if (link != nullptr && group.own[i] == 0) {
+        const unsigned index = link != nullptr ? link->index : group.records[i].index;
+        if (index != 0 && group.own[i] == 0) {
             requests.push_back(
-                build_remove_address(0, link->index, address.address, address.prefix_length));
+                build_remove_address(0, index, address.address, address.prefix_length));
         }
     }
     return requests;
@@ -142,14 +144,16 @@ error_code VipManager::Impl::remove_all(Group& group) {
     for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
         const VirtualAddress& address = group.config.addresses[i];
         const Link* link = tables_.find_link(address.interface);
-        if (link != nullptr && group.own[i] == 0) {
+        // An address stays on an interface that gets another name.
+        const unsigned index = link != nullptr ? link->index : group.records[i].index;
+        if ((link != nullptr || !tables_.addresses(index).empty()) && group.own[i] == 0) {
             // Asked for even when the tables do not have it: they may be behind.
-            auto answer = remove(group, i, link->index, address.prefix_length);
+            auto answer = remove(group, i, index, address.prefix_length);
             if (answer.error) {
                 // Perhaps only the answer was lost; an address that is gone is success.
-                answer = remove(group, i, link->index, address.prefix_length);
+                answer = remove(group, i, index, address.prefix_length);
             }
-            const error_code other = remove_other_lengths(group, i, link->index);
+            const error_code other = remove_other_lengths(group, i, index);
             for (const error_code& error : {answer.error, other}) {
                 first_error = first_error ? first_error : error;
             }

@@ -291,6 +291,13 @@ void AdvertSocket::close() {
     descriptor_.close(ignored);
 }
 
+void AdvertSocket::allow_lost_source() {
+    const int on = 1;
+    const bool ipv4 = options_.family == Family::Ipv4;
+    ::setsockopt(descriptor_.native_handle(), ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
+                 ipv4 ? IP_TRANSPARENT : IPV6_TRANSPARENT, &on, sizeof on);
+}
+
 bool AdvertSocket::is_open() const {
     return descriptor_.is_open();
 }

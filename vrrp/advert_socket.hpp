@@ -66,6 +66,9 @@ class AdvertSocket {
     boost::system::error_code open(const Options& options);
     void close();
     [[nodiscard]] bool is_open() const;
+    /// The kernel sends from the source address also when this host has it no longer (needs
+    /// CAP_NET_ADMIN): for the last word of a router whose address was taken away.
+    void allow_lost_source();
 
     /// Runs `handler` once when there may be something to receive; with operation_aborted when
     /// the socket is closed or destroyed first.

@@ -36,6 +36,7 @@ bool configure(int socket, int family) {
     return receive_nothing(socket) &&
            set_option(socket, level, ipv4 ? IP_MULTICAST_LOOP : IPV6_MULTICAST_LOOP, 0) &&
            set_option(socket, level, ipv4 ? IP_TOS : IPV6_TCLASS, kTrafficClass) &&
+           set_option(socket, level, ipv4 ? IP_TRANSPARENT : IPV6_TRANSPARENT, 1) &&
            set_option(socket, SOL_SOCKET, SO_PRIORITY, TC_PRIO_INTERACTIVE);
 }
 

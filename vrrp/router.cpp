@@ -533,8 +533,10 @@ void Router::interface_unusable() {
     const auto impl = impl_;
     impl->interface_index = 0;
     impl->interface_fault = true;
+    // The socket stays open: priority 0 is said when the addresses are off, and goes out when only
+    // the source address is lost.
+    impl->socket.allow_lost_source();
     impl->raise(Fault{});
-    impl->close_socket();
 }
 
 void Router::set_fault(bool faulty) {

@@ -40,5 +40,6 @@ def instance(priority, advert_int=0.2, state="BACKUP", name="VI_1", virtual_rout
     return "\n".join([f"vrrp_instance {name} {{", *(f"    {line}" for line in inner), "}"])
 
 
-def configuration(router_id, *blocks):
-    return "\n\n".join([f"global_defs {{\n    router_id {router_id}\n}}", *blocks]) + "\n"
+def configuration(router_id, *blocks, global_lines=()):
+    inner = [f"router_id {router_id}", *global_lines]
+    return "\n\n".join(["\n".join(["global_defs {", *(f"    {line}" for line in inner), "}"]), *blocks]) + "\n"

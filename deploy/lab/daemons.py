@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from .namespace import run
-from .processes import Process, executable, parents_first, signal_pid
+from .processes import Process, executable, only_child, parents_first, signal_pid
 from .waiting import wait_for
 
 LARGE_SIZE = 8 << 20
@@ -88,6 +88,7 @@ class Tandem:
         self.control = os.path.join(binaries, "tandemctl")
         self.run_directory = lab.path(f"run-{host}")
         self.log_path = lab.path(f"{host}.log")
+        self.environment = {}
         self.process = None
 
     def arguments(self):
@@ -97,7 +98,7 @@ class Tandem:
     def start(self, timeout=10.0):
         """Starts it and waits until its control socket answers."""
         os.makedirs(self.run_directory, mode=0o700, exist_ok=True)
-        self.process = Process(self.namespace, self.arguments(), self.log_path)
+        self.process = Process(self.namespace, self.arguments(), self.log_path, self.environment)
 
         def ready():
             if not self.process.running:
@@ -151,6 +152,10 @@ class Tandem:
         """All processes of the daemon in this namespace, parents first."""
         return parents_first([pid for pid in self.namespace.pids() if executable(pid) == "tandemd"])
 
+    def node_pid(self):
+        """The process that elects and relays: the only child of the one that was started, or that one itself."""
+        return only_child(self.process.pid) or self.process.pid
+
     def signal_all(self, number):
         """Signals every process of the daemon, the guardian before the node. Returns the moment."""
         pids = self.pids()
@@ -201,6 +206,7 @@ class Keepalived:
         self.configuration = os.path.join(self.directory, "keepalived.conf")
         with open(self.configuration, "w", encoding="ascii") as handle:
             handle.write(configuration_text)
+        self.environment = {}
         self.process = None
 
     def start(self):
@@ -210,15 +216,26 @@ class Keepalived:
         self.process = Process(self.namespace, [
             "keepalived", "-n", "-l", "-D", "-P", "-f", self.configuration, "-p", pid_file("parent"),
             "-r", pid_file("vrrp"), "-c", pid_file("check"),
-        ], os.path.join(self.directory, "output.log"))
+        ], os.path.join(self.directory, "output.log"), self.environment)
         self.process.wait_output("Entering BACKUP STATE")
 
-    def kill_all(self):
-        pids = parents_first([pid for pid in self.namespace.pids() if executable(pid) == "keepalived"])
+    def pids(self):
+        """All its processes in this namespace, parents first."""
+        return parents_first([pid for pid in self.namespace.pids() if executable(pid) == "keepalived"])
+
+    def node_pid(self):
+        """The process that elects: the only child of the one that was started."""
+        return only_child(self.process.pid) or self.process.pid
+
+    def signal_all(self, number):
+        pids = self.pids()
         moment = time.monotonic()
         for pid in pids:
-            signal_pid(pid, signal.SIGKILL)
+            signal_pid(pid, number)
         return moment
+
+    def kill_all(self):
+        return self.signal_all(signal.SIGKILL)
 
     def terminate(self):
         moment = time.monotonic()

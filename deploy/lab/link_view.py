@@ -49,6 +49,7 @@ class LinkView:
         self._closing = False
         self.answers = []
         self.advertisements = []
+        self.stalls = []  # (begin, end) of times when it did not ask: a busy machine, not a silent node
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -64,6 +65,8 @@ class LinkView:
         while not self._closing:
             now = time.monotonic()
             if now >= due:
+                if now - due > 4 * self._interval:
+                    self.stalls.append((due, now))
                 self._client.send(self._probe)
                 due = max(due + self._interval, now)
             readable, _, _ = select.select([self._client, self._port], [], [], max(0.0, due - time.monotonic()))
@@ -94,6 +97,10 @@ class LinkView:
 
     def answers_since(self, moment):
         return [a for a in list(self.answers) if a.time >= moment]
+
+    def stalled(self, begin, end):
+        """For how much of a period it did not ask."""
+        return sum(max(0.0, min(end, last) - max(begin, first)) for first, last in list(self.stalls))
 
     def wait_only(self, macs, timeout, window=0.2):
         """Waits until every answer of the last `window` seconds, and at least one, came from these MAC addresses."""

@@ -42,6 +42,16 @@ def parents_first(pids):
     return sorted(pids, key=depth)
 
 
+def only_child(pid):
+    """The child of a process that has exactly one; None otherwise."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as handle:
+            children = [int(word) for word in handle.read().split()]
+    except OSError:
+        return None
+    return children[0] if len(children) == 1 else None
+
+
 class Process:
     """A program in a namespace; its output goes to a file."""
 

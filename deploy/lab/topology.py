@@ -166,6 +166,18 @@ class Lab:
         self.switch.run(["nft", "add", "rule", "bridge", "lab", "forward", "iifname", source, "oifname",
                          destination, *match.split(), "drop"])
 
+    def drop(self, match):
+        """Drops on the switch whatever an nft expression matches, such as 'oifname "client" ether type arp'."""
+        self.switch.run(["nft", "add", "rule", "bridge", "lab", "forward", *match.split(), "drop"])
+
+    def make_interface(self, host):
+        """A host's interface made anew, with the host's own addresses, after it was deleted."""
+        namespace = self.hosts[host]
+        self.switch.ip_batch([f"link add {host} type veth peer name eth0 netns {namespace.name}",
+                              f"link set {host} master br0 up"])
+        namespace.ip_batch([f"address add {address4(host)}/24 brd + dev eth0",
+                            f"address add {address6(host)}/64 dev eth0 nodad", "link set eth0 up"])
+
     def partition(self, first, second, match=""):
         self.cut(first, second, match)
         self.cut(second, first, match)

@@ -72,7 +72,9 @@ struct GlobalDraft {
     bool message_only_checksum = false;
     bool strict = false;
     bool lower_priority_no_advert = false;
-    bool higher_priority_send_advert = false;
+    /// keepalived: off. Without the last word of the node that gives way, the one that stays does
+    /// not learn that a partition has healed, and its neighbours keep what they heard last.
+    bool higher_priority_send_advert = true;
     bool owner_ignores_adverts = false;
     std::chrono::microseconds startup_delay{0};
     std::chrono::microseconds delay_after_boot{0};

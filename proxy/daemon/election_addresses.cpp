@@ -19,6 +19,9 @@ constexpr Milliseconds kRelayPatience{250};
 /// A full queue of sightings loses the newest frames, so it is emptied this often.
 constexpr std::chrono::seconds kSightingAge{1};
 
+/// After a takeover the former node may still be heard.
+constexpr std::chrono::seconds kTakeover{1};
+
 const Message& message_of(netlink::Notice::Kind kind) {
     using Kind = netlink::Notice::Kind;
     switch (kind) {
@@ -36,6 +39,8 @@ const Message& message_of(netlink::Notice::Kind kind) {
             return messages::kNetlinkOverrun;
         case Kind::AddressConflict:
             return messages::kAddressConflict;
+        case Kind::AddressContested:
+            return messages::kAddressContested;
     }
     return messages::kNetlinkOverrun;
 }
@@ -212,6 +217,9 @@ void Election::Impl::on_transition(const std::string& name, const vrrp::StateCha
     Instance& instance = *find(name);
     instance.reason = change.reason;
     instance.since = std::chrono::system_clock::now();
+    if (change.to == vrrp::State::Active) {
+        instance.active_since = Clock::now();
+    }
     if (change.reason == vrrp::Reason::ActiveDown) {
         report(messages::kReceiveTimeout, {{"instance", name}});
     }
@@ -234,6 +242,11 @@ void Election::Impl::on_transition(const std::string& name, const vrrp::StateCha
 
 void Election::Impl::on_lower_claim(const std::string& name, const vrrp::LowerClaimHeard& claim) {
     const Instance& instance = *find(name);
+    // The last word of the node that this one has just taken the addresses from, which is how it
+    // learns that they have to be announced once more.
+    if (Clock::now() - instance.active_since < kTakeover) {
+        return;
+    }
     // Every packet of a flood is such a claim: neither the log nor the announcements may follow.
     if (!logs.check(name + " lower claim", Clock::now()).pass) {
         return;
@@ -314,6 +327,16 @@ void Election::Impl::on_conflict(const netlink::Notice& notice) {
 void Election::Impl::on_notice(const netlink::Notice& notice) {
     if (notice.kind == netlink::Notice::Kind::AddressConflict) {
         on_conflict(notice);
+        return;
+    }
+    if (notice.kind == netlink::Notice::Kind::AddressContested) {
+        find(notice.group)
+            ->alarms.raise({"address-contested", notice.address.to_string(), "unknown",
+                            "removed " + notice.text, 0, std::chrono::system_clock::now()});
+        report(messages::kAddressContested, {{"instance", notice.group},
+                                             {"address", notice.address.to_string()},
+                                             {"interface", notice.interface},
+                                             {"error", notice.text}});
         return;
     }
     report(message_of(notice.kind), {{"address", notice.address.to_string()},

@@ -31,6 +31,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
         Group* group = nullptr;
         std::optional<vrrp::Reason> reason;
         std::chrono::system_clock::time_point since = std::chrono::system_clock::now();
+        Clock::time_point active_since;
         std::uint64_t priority_zero_sent = 0;
 
         // Faults, each for people; empty: none.

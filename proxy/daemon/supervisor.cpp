@@ -39,6 +39,11 @@ void Supervisor::on_ready() {
     was_ready_ = true;
 }
 
+SupervisorActions Supervisor::on_channel_closed() const {
+    const bool lives = state_ == State::Running || state_ == State::Stopping;
+    return lives ? SupervisorActions{ExecuteWills{}} : SupervisorActions{};
+}
+
 SupervisorActions Supervisor::on_node_end(const NodeEnd& end, TimePoint now) {
     const State before = state_;
     if (before != State::Running && before != State::Killed && before != State::Stopping) {

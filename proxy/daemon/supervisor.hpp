@@ -41,7 +41,8 @@ struct SignalNode {
     friend bool operator==(const SignalNode&, const SignalNode&) = default;
 };
 /// Addresses off, then priority 0, for every instance that left a will. May come twice for one
-/// death: a node that hangs in the kernel may put an address back while it dies.
+/// death: as soon as it shows, and when it is over, since a node that hangs in the kernel may put
+/// an address back while it dies.
 struct ExecuteWills {
     friend bool operator==(const ExecuteWills&, const ExecuteWills&) = default;
 };
@@ -82,6 +83,9 @@ class Supervisor {
     /// Any message of the node.
     void on_heartbeat(TimePoint now);
     void on_ready();
+    /// The node's end of the channel is closed: the kernel is taking the process apart, which may
+    /// last tens of milliseconds until on_node_end().
+    SupervisorActions on_channel_closed() const;
     SupervisorActions on_node_end(const NodeEnd& end, TimePoint now);
     /// @param signal SIGTERM or SIGINT: stop. Any other is handed on.
     SupervisorActions on_signal(int signal, TimePoint now);

@@ -21,10 +21,10 @@ void print_rules(std::ostream& out, const vrrp::InstanceConfig& c) {
         out << "  preempt_delay " << seconds(c.preempt_delay) << " startup_delay "
             << seconds(c.startup_delay) << "\n";
     }
-    if (c.lower_priority_no_advert || c.higher_priority_send_advert || c.owner_ignores_adverts ||
+    if (c.lower_priority_no_advert || !c.higher_priority_send_advert || c.owner_ignores_adverts ||
         c.in_sync_group) {
         out << "  rules" << (c.lower_priority_no_advert ? " lower_priority_no_advert" : "")
-            << (c.higher_priority_send_advert ? " higher_priority_send_advert" : "")
+            << (c.higher_priority_send_advert ? "" : " no_higher_priority_send_advert")
             << (c.owner_ignores_adverts ? " owner_ignores_adverts" : "")
             << (c.in_sync_group ? " in_sync_group" : "") << "\n";
     }

@@ -48,6 +48,16 @@ TEST(Supervisor, DeathIsCleanedUpAtOnceAndTheNodeStartedAgain) {
     EXPECT_EQ(supervisor.restarts(), 1U);
 }
 
+TEST(Supervisor, ClosedChannelIsDeathThatIsNotOverYet) {
+    Supervisor supervisor;
+    EXPECT_EQ(supervisor.on_channel_closed(), SupervisorActions{});
+    supervisor = running();
+    EXPECT_EQ(supervisor.on_channel_closed(), SupervisorActions{ExecuteWills{}});
+    EXPECT_EQ(supervisor.on_node_end(kKilled, at(milliseconds{40})),
+              died(kKilled, milliseconds{0}));
+    EXPECT_EQ(supervisor.on_channel_closed(), SupervisorActions{});
+}
+
 TEST(Supervisor, RepeatedDeathsWaitLongerUpToAMinute) {
     Supervisor supervisor = running();
     Time now = at(milliseconds{0});

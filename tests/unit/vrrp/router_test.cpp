@@ -202,16 +202,20 @@ TEST_F(RouterTest, UnusableInterfaceIsAFaultUntilItComesBack) {
                             "release", "active fault-cleared", "acquire"));
 }
 
-TEST_F(RouterTest, AdvertisementsAfterTheSocketIsGoneAreCounted) {
+TEST_F(RouterTest, X17PriorityZeroIsSaidWhenTheAddressesAreOffAlsoWithoutASourceAddress) {
     auto a = start_router(a_, 255, environment_a_);
     environment_a_.hold_releases = true;
     a->interface_unusable();
     const auto sent = a->counters().adverts_sent;
     ASSERT_EQ(environment_a_.held_releases.size(), 1U);
-    // The elector says that the addresses are released, to nobody.
+    inside(a_, [&] {
+        run_command("ip addr del " + a_.ipv4.to_string() + "/24 dev " + a_.interface);
+        run_command("ip addr flush dev " + a_.interface);
+    });
     environment_a_.held_releases.front()();
-    EXPECT_EQ(a->counters().adverts_sent, sent);
-    EXPECT_EQ(a->counters().adverts_failed, 1U);
+    EXPECT_EQ(a->counters().adverts_sent, sent + 1);
+    EXPECT_EQ(a->counters().priority_zero_sent, 1U);
+    EXPECT_EQ(a->counters().adverts_failed, 0U);
 }
 
 TEST_F(RouterTest, SocketThatCannotBeOpenedIsAReportedFault) {
