@@ -49,10 +49,7 @@ ConflictMonitor::Verdict ConflictMonitor::on_deadline(TimePoint now) {
 }
 
 bool ConflictMonitor::defend(TimePoint now) {
-    const bool handover = now - *held_since_ < kHandoverGrace;
-    const auto interval =
-        handover ? TimePoint::duration{kHandoverInterval} : TimePoint::duration{kDefendInterval};
-    if (last_defence_ && now - *last_defence_ < interval) {
+    if (last_defence_ && now - *last_defence_ < kDefendInterval) {
         return false;
     }
     last_defence_ = now;

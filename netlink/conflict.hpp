@@ -18,15 +18,14 @@ namespace tandem::netlink {
 ///
 /// A claim is judged a moment after it was heard: when the election takes the address away, the new
 /// holder's announcement may be read before its advertisement. The first claims after the address
-/// was put on are mostly the last words of the holder before: they are answered, and reported when
-/// they go on.
+/// was put on are mostly the last words of the holder before: they are answered like others, and
+/// reported when they go on.
 class ConflictMonitor {
   public:
     using TimePoint = std::chrono::steady_clock::time_point;
     static constexpr std::chrono::milliseconds kJudgementDelay{20};
-    /// How long the holder before may go on, and how often it is answered meanwhile.
+    /// How long the holder before may go on.
     static constexpr std::chrono::milliseconds kHandoverGrace{2000};
-    static constexpr std::chrono::milliseconds kHandoverInterval{200};
     /// DEFEND_INTERVAL of RFC 5227: at most one defence in so long, or two machines that defend
     /// would shout at each other for ever.
     static constexpr std::chrono::seconds kDefendInterval{10};

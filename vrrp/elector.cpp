@@ -141,6 +141,7 @@ Actions Elector::on_deadline(TimePoint now) {
         } else {
             advertise(now, actions);
         }
+        announce_when_allowed(now, actions);
     } else {
         backup_timer_fired(now, actions);
     }
@@ -399,6 +400,7 @@ void Elector::become_active(Reason reason, TimePoint now, Actions& actions) {
     defer_until_.reset();
     last_answer_.reset();
     answer_waits_ = false;
+    announcement_waits_ = false;
     rival_since_.reset();
     last_sent_ = now;
     end_hold();

@@ -244,6 +244,7 @@ class Elector {
     void release(Actions& actions);
     void advertise(TimePoint now, Actions& actions);
     void answer(TimePoint now, Actions& actions);
+    void announce_when_allowed(TimePoint now, Actions& actions);
     void answer_lower_claim(TimePoint now, Actions& actions);
     void start_active_down_timer(TimePoint now);
     void learn_interval(const ReceivedAdvertisement& advert, Actions& actions);
@@ -315,6 +316,8 @@ class Elector {
     /// Active: the last advertisement that went out, or the claim.
     TimePoint last_sent_ = TimePoint::min();
     std::optional<TimePoint> last_announcement_;
+    /// A lower claim was heard and not announced against yet.
+    bool announcement_waits_ = false;
     /// The last advertisement that answered a lower claim or priority 0, since this node is active.
     std::optional<TimePoint> last_answer_;
     /// The next advertisement is an answer that had to wait.

@@ -168,10 +168,18 @@ void Elector::answer_lower_claim(TimePoint now, Actions& actions) {
     if (!lower_priority_no_advert_) {
         answer(now, actions);
     }
-    // A flood of lower claims must not become a flood of announcements.
+    announcement_waits_ = true;
+    announce_when_allowed(now, actions);
+}
+
+/// A flood of lower claims must not become a flood of announcements. One that comes too soon after
+/// the last goes with a later advertisement: what the other node announced must not be the last
+/// word.
+void Elector::announce_when_allowed(TimePoint now, Actions& actions) {
     const Duration pause = std::max<Duration>(own_interval_ / 2, kLeastAnnouncementInterval);
     const bool recent = last_announcement_ && now - *last_announcement_ < pause;
-    if (addresses_ == Addresses::On && !recent) {
+    if (announcement_waits_ && addresses_ == Addresses::On && !recent) {
+        announcement_waits_ = false;
         last_announcement_ = now;
         actions.emplace_back(AnnounceAddresses{});
     }

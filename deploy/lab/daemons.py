@@ -169,6 +169,7 @@ class Tandem:
         moment = self.signal_all(signal.SIGKILL)
         if self.process:
             self.process.wait()
+        wait_for(f"tandemd on {self.host} to end", lambda: not self.pids(), interval=0.005)
         return moment
 
     def terminate(self, timeout=15.0):

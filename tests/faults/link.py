@@ -107,13 +107,14 @@ def test_x08_one_way_loss_from_the_backup(scene):
 
 def healed(scene):
     """Ends a partition: the loser yields at once, the winner announces last."""
+    healing = scene.now()
     scene.lab.heal()
     moment = scene.now()
     scene.views[4].wait_only({scene.a.mac}, 3.0, 0.3)
     last = max((each.time for each in scene.views[4].answers_since(moment) if each.mac == scene.b.mac), default=moment)
     scene.within("after it the peer answers no longer", last - moment, scene.interval + MARGIN, headline=True)
     time.sleep(2 * scene.interval)
-    announced_last(scene, moment)
+    announced_last(scene, healing)
 
 
 def announced_last(scene, moment):

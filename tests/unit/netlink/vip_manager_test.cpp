@@ -1,6 +1,5 @@
-#include "tests/unit/netlink/vip_fixture.hpp"
-
 #include "netlink/vip_plan.hpp"
+#include "tests/unit/netlink/vip_fixture.hpp"
 
 #include <iostream>
 #include <thread>
