@@ -198,16 +198,6 @@ class InstanceBuilder {
         for (const AddressDraft& draft : draft_.excluded) {
             add_address(draft);
         }
-        if (!election.addresses.empty() || draft_.no_addresses_intended) {
-            return;
-        }
-        if (election.version == Version::V3) {
-            reporter_.fatal(draft_.at, label() + "VRRP version 3 needs a virtual_ipaddress",
-                            "add virtual_ipaddress { ADDRESS/LENGTH }");
-        } else {
-            reporter_.warning(draft_.at, label() + "no virtual_ipaddress: no address will move",
-                              "add virtual_ipaddress { ADDRESS/LENGTH }");
-        }
     }
 
     bool add_address(const AddressDraft& draft) {
