@@ -117,8 +117,8 @@ class RelationBuilder {
                 members.push_back(member.value);
             }
         }
-        if (members.size() < 2) {
-            report_small_group(draft, members.size());
+        report_small_group(draft, members.size());
+        if (members.empty()) {
             return;
         }
         join(members, draft);
@@ -148,11 +148,9 @@ class RelationBuilder {
         const std::string label = "vrrp_sync_group " + draft.name;
         if (members == 1) {
             reporter_.warning(draft.at,
-                              label +
-                                  " has only one instance: nothing has to move together, and "
-                                  "its notify commands are not run",
+                              label + " has only one instance: nothing has to move together",
                               "add the other instances, or move its lines to the instance");
-        } else {
+        } else if (members == 0) {
             reporter_.error(draft.at, label + " has no instance; it is ignored",
                             "add group { NAME NAME }");
         }
