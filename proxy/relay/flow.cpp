@@ -398,8 +398,6 @@ void Flow::end(End reason) {
     phase_ = Phase::Ended;
     Timer::unlink();
     Task::unlink();
-    // First, so that who sees the connection end finds it counted.
-    count_end(reason);
     close_sockets(reason == End::Finished          ? Closing::Orderly
                   : reason == End::DemotedSilently ? Closing::Silent
                                                    : Closing::Reset);
@@ -407,6 +405,7 @@ void Flow::end(End reason) {
         peer.half.abandon();
         give_back_buffer(peer);
     }
+    count_end(reason);
     shard_.flow_ended(*this);
 }
 
