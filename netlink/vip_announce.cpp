@@ -14,26 +14,11 @@ constexpr unsigned kArpForms = 2;
 constexpr int kFramesPerTurn = 256;
 
 /// Whether the kernel says so of itself in neighbour advertisements (RFC 4861, the R flag).
-bool forwards_ipv6(const std::string& interface) {
+bool read_forwards_ipv6(const std::string& interface) {
     std::ifstream file{"/proc/sys/net/ipv6/conf/" + interface + "/forwarding"};
     int value = 0;
     return (file >> value) && value != 0;
 }
-
-/// What one turn found out about interfaces.
-class ForwardingCache {
-  public:
-    bool forwards(const std::string& interface) {
-        const auto [found, is_new] = known_.try_emplace(interface, false);
-        if (is_new) {
-            found->second = forwards_ipv6(interface);
-        }
-        return found->second;
-    }
-
-  private:
-    std::map<std::string, bool> known_;
-};
 
 }  // namespace
 
@@ -61,8 +46,20 @@ void VipManager::Impl::queue_all(Group& group, unsigned repeat) {
     send_queued();
 }
 
+bool VipManager::Impl::forwards_ipv6(const std::string& interface, Clock::time_point now) {
+    const auto found = interfaces_.find(interface);
+    if (found == interfaces_.end()) {
+        return read_forwards_ipv6(interface);
+    }
+    WatchedInterface& watched = found->second;
+    if (!watched.forwards_ipv6_read || now - *watched.forwards_ipv6_read >= kForwardingInterval) {
+        watched.forwards_ipv6 = read_forwards_ipv6(interface);
+        watched.forwards_ipv6_read = now;
+    }
+    return watched.forwards_ipv6;
+}
+
 void VipManager::Impl::send_queued() {
-    ForwardingCache forwarding;
     for (int frames = 0; frames < kFramesPerTurn; ++frames) {
         const auto now = Clock::now();
         const auto frame = announcements_.take(now);
@@ -84,7 +81,7 @@ void VipManager::Impl::send_queued() {
                       *link, address.address.to_v4(),
                       frame->left % kArpForms == 0 ? ArpForm::Reply : ArpForm::Request)
                 : announcer_.send_advertisement(*link, address.address.to_v6(),
-                                                forwarding.forwards(address.interface));
+                                                forwards_ipv6(address.interface, now));
         if (error) {
             announcements_.drop(frame->subject);
             notify(Kind::AnnounceFailed, address, error.message());
@@ -208,7 +205,8 @@ error_code VipManager::Impl::announce_own(const std::string& interface, const Ip
         return {};
     }
     if (own.is_v6()) {
-        return announcer_.send_advertisement(*link, own.to_v6(), forwards_ipv6(interface));
+        return announcer_.send_advertisement(*link, own.to_v6(),
+                                             forwards_ipv6(interface, Clock::now()));
     }
     const error_code error = announcer_.send_arp(*link, own.to_v4(), ArpForm::Request);
     return error ? error : announcer_.send_arp(*link, own.to_v4(), ArpForm::Reply);

@@ -260,6 +260,9 @@ void VipManager::Impl::announce_after_link_change(const std::string& interface, 
                                                   WatchedInterface& watched) {
     const auto before =
         std::exchange(watched.link, link != nullptr ? std::optional{*link} : std::nullopt);
+    if (before != watched.link) {
+        watched.forwards_ipv6_read.reset();
+    }
     if (link == nullptr || !link->running) {
         return;
     }

@@ -33,6 +33,8 @@ using Kind = Notice::Kind;
 
 /// Pause before something that failed or was put off is tried again.
 inline constexpr std::chrono::seconds kRetryDelay{1};
+/// Least time between two readings of whether an interface forwards, unless its link has changed.
+inline constexpr std::chrono::seconds kForwardingInterval{1};
 /// Least time between two readings of the whole tables.
 inline constexpr std::chrono::milliseconds kResyncInterval{100};
 
@@ -118,6 +120,10 @@ struct WatchedInterface {
     /// When the link came up, and how many of kSettleTimes are over since.
     Clock::time_point up_since{};
     std::size_t settle_step = kSettleTimes.size();
+    /// Whether the interface forwards IPv6, as of then; nullopt: to be read. The kernel keeps it in
+    /// a file, and a burst of announcements must not wait for files.
+    bool forwards_ipv6 = false;
+    std::optional<Clock::time_point> forwards_ipv6_read;
 };
 
 class VipManager::Impl : public std::enable_shared_from_this<Impl> {
@@ -207,6 +213,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     void queue_announcements(Group& group, std::size_t position, unsigned repeat);
     void queue_all(Group& group, unsigned repeat);
     void arm_second_burst(Group& group, Clock::duration delay, unsigned repeat);
+    bool forwards_ipv6(const std::string& interface, Clock::time_point now);
     void send_queued();
     void send_queued_after(Clock::duration delay);
     void on_second_burst(Group& group);

@@ -143,6 +143,7 @@ HmacVerifier::HmacVerifier(AuthHmacConfig config, const std::vector<IpAddress>& 
 std::optional<HmacFailure> HmacVerifier::verify(const SignedMessage& signed_message,
                                                 std::span<const std::uint8_t> trailer,
                                                 WallTime now) {
+    last_skew_.reset();
     if (trailer.empty()) {
         const bool needed = config_.mode == AuthHmacConfig::Mode::Enforce;
         return needed ? std::optional{HmacFailure::Missing} : std::nullopt;

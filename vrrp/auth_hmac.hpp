@@ -102,8 +102,8 @@ class HmacVerifier {
 
     /// The sender heard last is the last one.
     [[nodiscard]] const std::vector<ReplayMark>& marks() const;
-    /// Clock of the sender minus ours at the last accepted trailer; alarms when above half the
-    /// window.
+    /// Clock of the sender minus ours, of the last verify(); alarms when above half the window.
+    /// nullopt: it had no trailer, or one that was not accepted.
     [[nodiscard]] std::optional<std::chrono::milliseconds> last_skew() const;
 
   private:

@@ -67,8 +67,7 @@ class InstanceBuilder {
 
     void check_identity() {
         if (draft_.interface.empty()) {
-            reporter_.fatal(draft_.at, label() + "no interface is set",
-                            "add interface NAME, for example interface eth0");
+            report_no_interface();
         } else if (draft_.interface == "lo") {
             reporter_.fatal(draft_.interface_at, label() + "the loopback interface has no peers",
                             "name the interface that connects both nodes");
@@ -81,6 +80,22 @@ class InstanceBuilder {
             reporter_.fatal(draft_.at, label() + "no virtual_router_id is set",
                             "add virtual_router_id NUMBER, 1 to 255, the same on both nodes");
         }
+    }
+
+    /// keepalived 2.2.7 refuses this too; its manual lets it out for unicast.
+    void report_no_interface() {
+        if (!draft_.peers_at) {
+            reporter_.fatal(draft_.at, label() + "no interface is set",
+                            "add interface NAME, for example interface eth0");
+            return;
+        }
+        reporter_.fatal(draft_.at,
+                        label() +
+                            "no interface is set; one is needed for unicast_peer too: the "
+                            "instance is at fault when its link is down",
+                        draft_.source ? "add interface NAME: the one that has " +
+                                            draft_.source->value.to_string()
+                                      : "add interface NAME: the one that leads to the peers");
     }
 
     void set_family() {
@@ -197,16 +212,6 @@ class InstanceBuilder {
         }
         for (const AddressDraft& draft : draft_.excluded) {
             add_address(draft);
-        }
-        if (!election.addresses.empty() || draft_.no_addresses_intended) {
-            return;
-        }
-        if (election.version == Version::V3) {
-            reporter_.fatal(draft_.at, label() + "VRRP version 3 needs a virtual_ipaddress",
-                            "add virtual_ipaddress { ADDRESS/LENGTH }");
-        } else {
-            reporter_.warning(draft_.at, label() + "no virtual_ipaddress: no address will move",
-                              "add virtual_ipaddress { ADDRESS/LENGTH }");
         }
     }
 

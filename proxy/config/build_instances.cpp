@@ -35,6 +35,25 @@ void drop_shared_addresses(InstanceSettings& settings, const Model& model, Posit
     }
 }
 
+/// After what other instances have was dropped.
+void check_addresses(const InstanceSettings& settings, const InstanceDraft& draft,
+                     Reporter& reporter) {
+    const vrrp::InstanceConfig& election = settings.election;
+    if (!election.addresses.empty() || draft.no_addresses_intended) {
+        return;
+    }
+    const bool dropped = !draft.addresses.empty();
+    const std::string text = '(' + election.name + ") no virtual_ipaddress" +
+                             (dropped ? " is left, because other instances have all of them" : "");
+    const std::string advice = dropped ? "give it an address of its own, or remove the instance"
+                                       : "add virtual_ipaddress { ADDRESS/LENGTH }";
+    if (election.version == vrrp::Version::V3) {
+        reporter.fatal(draft.at, text + "; VRRP version 3 needs one", advice);
+    } else {
+        reporter.warning(draft.at, text + "; no address will move", advice);
+    }
+}
+
 void check_router_id(const InstanceSettings& settings, const Model& model, Position at,
                      Reporter& reporter) {
     const vrrp::InstanceConfig& election = settings.election;
@@ -58,6 +77,7 @@ void build_instances(Model& model, const BuildContext& context) {
     for (const InstanceDraft& draft : context.drafts.instances) {
         InstanceSettings settings = build_instance(draft, context);
         drop_shared_addresses(settings, model, draft.at, context.reporter);
+        check_addresses(settings, draft, context.reporter);
         check_router_id(settings, model, draft.at, context.reporter);
         model.instances.push_back(std::move(settings));
     }

@@ -117,8 +117,8 @@ class RelationBuilder {
                 members.push_back(member.value);
             }
         }
-        if (members.size() < 2) {
-            report_small_group(draft, members.size());
+        report_small_group(draft, members.size());
+        if (members.empty()) {
             return;
         }
         join(members, draft);
@@ -148,11 +148,9 @@ class RelationBuilder {
         const std::string label = "vrrp_sync_group " + draft.name;
         if (members == 1) {
             reporter_.warning(draft.at,
-                              label +
-                                  " has only one instance: nothing has to move together, and "
-                                  "its notify commands are not run",
+                              label + " has only one instance: nothing has to move together",
                               "add the other instances, or move its lines to the instance");
-        } else {
+        } else if (members == 0) {
             reporter_.error(draft.at, label + " has no instance; it is ignored",
                             "add group { NAME NAME }");
         }
@@ -311,7 +309,8 @@ class RelationBuilder {
         }
     }
 
-    /// Nobody preempts, so a lower priority moves nothing.
+    /// Nobody preempts, so a lower priority moves nothing by itself: see
+    /// daemon::gives_up_on_lower_priority().
     void report_trap(const InstanceDraft& draft, const InstanceSettings& settings) {
         if (settings.election.preempt || !draft.nopreempt) {
             return;
@@ -327,11 +326,15 @@ class RelationBuilder {
         }
         if (!names.empty()) {
             reporter_.warning(*draft.nopreempt,
-                              "(" + draft.name + ") with nopreempt the weight of " + names +
-                                  " moves nothing: the other node does not take over from a lower "
-                                  "priority, so the addresses stay where it fails",
-                              "remove the weight, so that failure is a fault and the other node "
-                              "takes over; or remove nopreempt on both nodes");
+                              "(" + draft.name +
+                                  ") with nopreempt no node takes over from a lower priority. When "
+                                  "the weight of " +
+                                  names +
+                                  " lowers the priority of the active node, tandem gives the "
+                                  "addresses up once, and takes them back when no other node "
+                                  "answers; keepalived keeps them",
+                              "remove the weight, so that failure is a fault for as long as it "
+                              "lasts; or remove nopreempt on both nodes");
         }
     }
 

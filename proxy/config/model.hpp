@@ -135,7 +135,9 @@ struct InstanceSettings {
 /// vrrp_sync_group.
 struct SyncGroupSettings {
     std::string name;
-    /// Names of instances, two or more, each in one group only.
+    /// Names of instances, at least one, each in one group only. One alone is in a group like any
+    /// other, as in keepalived: the group is told of, and the weights of its own lines do not
+    /// count.
     std::vector<std::string> members;
     NotifySettings notify;
 };

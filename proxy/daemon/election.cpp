@@ -187,6 +187,22 @@ std::vector<InstanceSnapshot> Election::Impl::snapshots() const {
     return out;
 }
 
+std::vector<CurrentState> Election::Impl::states_told() const {
+    std::vector<CurrentState> out;
+    for (const auto& instance : instances) {
+        if (instance->told) {
+            out.push_back({NotifyKind::Instance, instance->name(), *instance->told,
+                           instance->router->elector().priority()});
+        }
+    }
+    for (const auto& group : groups) {
+        if (group->told) {
+            out.push_back({NotifyKind::Group, group->settings.name, *group->told, 0});
+        }
+    }
+    return out;
+}
+
 InstanceSnapshot Election::Impl::snapshot(const Instance& instance) const {
     const vrrp::Elector& elector = instance.router->elector();
     const auto now = Clock::now();
@@ -317,6 +333,13 @@ void Election::ready() {
 void Election::shutdown(std::function<void()> done) {
     asio::post(impl_->context, [this, done = std::move(done)]() mutable {
         impl_->begin_shutdown(std::move(done));
+    });
+}
+
+void Election::tell_states(std::function<void()> done) {
+    asio::post(impl_->context, [this, done = std::move(done)] {
+        impl_->observer.on_states(impl_->states_told());
+        done();
     });
 }
 

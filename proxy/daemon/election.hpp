@@ -37,6 +37,8 @@ class ElectionObserver {
     virtual void on_instance_event(const std::string& instance, NotifyEvent event,
                                    std::uint8_t priority) = 0;
     virtual void on_group_event(const std::string& group, NotifyEvent event) = 0;
+    /// Every state that was told before, in answer to tell_states().
+    virtual void on_states(std::vector<CurrentState> states) = 0;
     /// To be kept for the next life.
     virtual void on_replay_marks(const std::string& instance,
                                  const std::vector<vrrp::ReplayMark>& marks) = 0;
@@ -75,6 +77,10 @@ class Election {
     /// Gives every instance up gracefully (flows reset → addresses off → priority 0), then `done`.
     /// The thread ends with the destructor.
     void shutdown(std::function<void()> done);
+
+    /// For an observer that may have missed changes: on_states(), in order with the other reports,
+    /// then `done`.
+    void tell_states(std::function<void()> done);
 
     void snapshot(std::function<void(std::vector<InstanceSnapshot>)> handler);
     [[nodiscard]] GuardianState guardian_state() const;

@@ -231,8 +231,8 @@ void Election::Impl::on_transition(const std::string& name, const vrrp::StateCha
     report(message_of(change.to), std::move(fields));
     tell_priority_zero(instance);
     if (instance.started || change.to != vrrp::State::Fault) {
-        observer.on_instance_event(name, event_of(change.to),
-                                   instance.router->elector().priority());
+        instance.told = event_of(change.to);
+        observer.on_instance_event(name, *instance.told, instance.router->elector().priority());
     }
     // Active counts for a failover when the addresses are on: acquire_addresses tells that.
     if (change.to == vrrp::State::Fault || change.to == vrrp::State::Initialize) {

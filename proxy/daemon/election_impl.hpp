@@ -48,6 +48,9 @@ struct Election::Impl : vrrp::RouterEnvironment {
         /// Every object that could be a fault has been heard of, so the router was started.
         bool started = false;
 
+        /// Last state told to programs.
+        std::optional<NotifyEvent> told;
+
         /// A tracked object failed, and with nopreempt the peer would not take over by itself: the
         /// effective priority before that.
         std::optional<std::uint8_t> gives_up_below;
@@ -81,7 +84,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
         /// What plan_sync_group() ordered last.
         bool faulty = false;
         bool planning = false;
-        /// Last state told.
+        /// Last state told to programs.
         std::optional<NotifyEvent> told;
     };
 
@@ -154,6 +157,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
     [[nodiscard]] std::vector<std::string> with_group_members(
         const std::vector<std::string>& names) const;
     [[nodiscard]] std::vector<InstanceSnapshot> snapshots() const;
+    [[nodiscard]] std::vector<CurrentState> states_told() const;
     [[nodiscard]] InstanceSnapshot snapshot(const Instance& instance) const;
     void resume(const std::vector<std::string>& names, const ResumeHandler& handler);
     void begin_shutdown(std::function<void()> done);

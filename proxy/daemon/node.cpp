@@ -40,10 +40,18 @@ class Journal : public ElectionObserver, public relay::EngineObserver {
   public:
     Journal(asio::io_context& context, const LogOptions& options)
         : log_(options),
-          from_election_(context, [this](std::uint64_t lost) { on_lost(lost); }),
+          from_election_(context,
+                         [this](std::uint64_t lost) {
+                             on_lost(lost);
+                             on_election_reports_lost_();
+                         }),
           from_relay_(context, [this](std::uint64_t lost) { on_lost(lost); }) {}
 
     void set_on_event(std::function<void()> on_event) { on_event_ = std::move(on_event); }
+    /// On the control thread, when reports of the election were lost; set before it starts.
+    void set_on_election_reports_lost(std::function<void()> handler) {
+        on_election_reports_lost_ = std::move(handler);
+    }
     [[nodiscard]] const control::EventLog& events() const { return events_; }
 
     /// On the control thread only.
@@ -93,6 +101,9 @@ class Journal : public ElectionObserver, public relay::EngineObserver {
     void on_group_event(const std::string& group, NotifyEvent event) override {
         from_election_.push([this, group, event] { notifier_->group_changed(group, event); });
     }
+    void on_states(std::vector<CurrentState> states) override {
+        from_election_.push([this, states = std::move(states)] { notifier_->states_are(states); });
+    }
     void on_replay_marks(const std::string& instance,
                          const std::vector<vrrp::ReplayMark>& marks) override {
         from_election_.push([this, instance, marks] {
@@ -138,6 +149,7 @@ class Journal : public ElectionObserver, public relay::EngineObserver {
     LogLimiter limiter_;
     control::EventLog events_;
     std::function<void()> on_event_;
+    std::function<void()> on_election_reports_lost_;
     Notifier* notifier_ = nullptr;
     std::string replay_file_;
     ReplayMarks replay_marks_;
@@ -243,6 +255,9 @@ class Node {
                            {{"count", std::to_string(options_.guardian_restarts)}});
         }
         journal_.set_on_event([this] { server_.notify_followers(); });
+        // What notify scripts were not told, they are told now: else the last state that they know
+        // would stay wrong. Asked for every time, as the answer may be lost in its turn.
+        journal_.set_on_election_reports_lost([this] { election_.tell_states([] {}); });
         // The control socket comes before the addresses: it is what tells a second daemon that a
         // first one runs, and the second must not remove the first one's addresses as leftovers.
         if (mkdir(options_.run_directory.c_str(), 0755) == -1 && errno != EEXIST) {
@@ -308,9 +323,15 @@ class Node {
                 finish_stop();
             }
         });
-        election_.shutdown([this] {
+        election_.shutdown([this] { asio::post(context_, [this] { stop_notifier(); }); });
+    }
+
+    void stop_notifier() {
+        // The last events for the scripts are among them.
+        journal_.drain();
+        // Some of those may have been lost; now there is room.
+        election_.tell_states([this] {
             asio::post(context_, [this] {
-                // The last events for the scripts are among them.
                 journal_.drain();
                 notifier_.stop([this] { finish_stop(); });
             });

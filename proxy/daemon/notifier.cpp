@@ -21,6 +21,14 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLastWords =
     std::chrono::milliseconds{Notifier::kStopPatience} / 2;
 
+bool is_priority_change(NotifyEvent event) {
+    return event == NotifyEvent::MasterPriority || event == NotifyEvent::BackupPriority;
+}
+
+bool is_state(NotifyEvent event) {
+    return !is_priority_change(event) && event != NotifyEvent::MasterRxLowerPriority;
+}
+
 /// Executes one NotifyQueue.
 class QueueRunner {
   public:
@@ -38,8 +46,13 @@ class QueueRunner {
           timer_(context, [this](auto now) { on_deadline(now); }) {}
 
     void on_event(NotifyEvent event, std::uint8_t priority) {
+        if (is_state(event)) {
+            told_ = event;
+        }
         run(queue_.on_event(event, priority));
     }
+    /// State told last; nullopt: none yet.
+    [[nodiscard]] std::optional<NotifyEvent> told() const { return told_; }
     [[nodiscard]] bool tells_priority_changes() const { return priority_changes_; }
     [[nodiscard]] bool busy() const { return queue_.busy(); }
     ChildProcess& child() { return child_; }
@@ -93,6 +106,7 @@ class QueueRunner {
     }
 
     std::string name_;
+    std::optional<NotifyEvent> told_;
     bool priority_changes_;
     NotifyQueue queue_;
     const Problem& problem_;
@@ -102,10 +116,6 @@ class QueueRunner {
     DeadlineTimer timer_;
     std::string program_;
 };
-
-bool is_priority_change(NotifyEvent event) {
-    return event == NotifyEvent::MasterPriority || event == NotifyEvent::BackupPriority;
-}
 
 }  // namespace
 
@@ -147,6 +157,14 @@ struct Notifier::Impl {
             }
         }
         runner->second->on_event(event, priority);
+    }
+
+    void tell_if_new(const CurrentState& state) {
+        Runners& runners = state.kind == NotifyKind::Instance ? instances : groups;
+        const auto runner = runners.find(state.name);
+        if (runner != runners.end() && runner->second->told() != state.event) {
+            tell(runners, state.kind, state.name, state.event, state.priority);
+        }
     }
 
     void begin_stop(std::function<void()> on_done) {
@@ -263,6 +281,12 @@ void Notifier::instance_changed(const std::string& instance, NotifyEvent event,
 
 void Notifier::group_changed(const std::string& group, NotifyEvent event) {
     impl_->tell(impl_->groups, NotifyKind::Group, group, event, 0);
+}
+
+void Notifier::states_are(const std::vector<CurrentState>& states) {
+    for (const CurrentState& state : states) {
+        impl_->tell_if_new(state);
+    }
 }
 
 void Notifier::stop(std::function<void()> done) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 
@@ -37,6 +38,8 @@ class Notifier {
     void instance_changed(const std::string& instance, NotifyEvent event, std::uint8_t priority);
     /// Groups: Master, Backup, Fault, Stop; the priority told is always 0.
     void group_changed(const std::string& group, NotifyEvent event);
+    /// After changes may have been lost: tells the states that differ from the one told last.
+    void states_are(const std::vector<CurrentState>& states);
     /// Call after the last event (Stop of every instance); `done` when the programs ended or
     /// kStopPatience passed. FIFOs are removed.
     void stop(std::function<void()> done);

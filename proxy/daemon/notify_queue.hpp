@@ -12,8 +12,6 @@
 
 namespace tandem::daemon {
 
-enum class NotifyKind : std::uint8_t { Instance, Group };
-
 /// MASTER, BACKUP, FAULT, STOP, MASTER_RX_LOWER_PRI, MASTER_PRIORITY, BACKUP_PRIORITY.
 std::string_view to_string(NotifyEvent event);
 

@@ -376,6 +376,23 @@ def test_notify_scripts_and_fifo_tell_keepaliveds_words(pair):
     assert not os.path.exists(fifo)
 
 
+def test_a_group_of_one_instance_is_told_of_and_moves(pair):
+    told = pair.scratch("told")
+    path = pair.scratch("notify.sh")
+    write(path, f'#!/bin/sh\necho "$@" >> {told}\n', 0o755)
+    group = "vrrp_sync_group VG {{ group {{ VI_1 }}\n{}\n}}"
+    start(pair, blocks1=[group.format(f'notify "{path}" root')], blocks2=[group.format("")])
+
+    def lines():
+        with open(told, encoding="ascii") as handle:
+            return handle.read().splitlines()
+
+    wait_for("the script to be told", lambda: os.path.exists(told) and "GROUP VG MASTER 0" in lines())
+    pair.node1.terminate()
+    pair.node2.wait_state("active")
+    assert lines() == ["GROUP VG BACKUP 0", "GROUP VG MASTER 0", "GROUP VG STOP 0"]
+
+
 # Delays, routes
 
 

@@ -104,6 +104,31 @@ TEST_F(NotifierTest, AGroupHasItsOwnPrograms) {
     EXPECT_THAT(read_lines("out"), ElementsAre("GROUP VG FAULT 0"));
 }
 
+// After reports were lost.
+TEST_F(NotifierTest, CurrentStatesAreToldWhenTheyDifferFromTheLastOneTold) {
+    model_.instances.resize(3);
+    model_.instances[1].election.name = "VI_2";
+    model_.instances[2].election.name = "VI_3";
+    add_fifo("states");
+    start();
+    notifier_->instance_changed("VI_1", Event::Backup, 100);
+    notifier_->instance_changed("VI_2", Event::Master, 100);
+    notifier_->instance_changed("VI_2", Event::MasterRxLowerPriority, 100);
+    notifier_->group_changed("VG", Event::Backup);
+    read_fifo("states");
+    const std::vector<CurrentState> states{{NotifyKind::Instance, "VI_1", Event::Master, 90},
+                                           {NotifyKind::Instance, "VI_2", Event::Master, 100},
+                                           {NotifyKind::Instance, "VI_3", Event::Fault, 80},
+                                           {NotifyKind::Instance, "unknown", Event::Fault, 80},
+                                           {NotifyKind::Group, "VG", Event::Fault, 0}};
+    notifier_->states_are(states);
+    EXPECT_EQ(read_fifo("states"),
+              "INSTANCE \"VI_1\" MASTER 90\nINSTANCE \"VI_3\" FAULT 80\nGROUP \"VG\" FAULT 0\n");
+    notifier_->states_are(states);
+    EXPECT_EQ(read_fifo("states"), "");
+    stop();
+}
+
 TEST_F(NotifierTest, TheLatestStateWins) {
     programs().generic = script(
         "generic", "echo $3 >> out; while [ $3 = FAULT ] && [ ! -e go ]; do sleep 0.01; done");

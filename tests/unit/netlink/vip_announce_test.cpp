@@ -15,6 +15,21 @@ class VipAnnounceTest : public VipManagerTest {
         start(3s);
         ASSERT_TRUE(run_until([this] { return reported_running("vip0", true); }, kSoon));
     }
+    static void set_forwarding(bool on) {
+        ASSERT_TRUE(run(std::string{"echo "} + (on ? "1" : "0") +
+                        " > /proc/sys/net/ipv6/conf/vip0/forwarding"));
+    }
+    /// Waits for a neighbour advertisement with the R flag as `wanted`.
+    bool receive_router_flag(Capture& capture, bool wanted) {
+        return run_until(
+            [&] {
+                return std::ranges::any_of(capture.frames(), [wanted](const auto& frame) {
+                    return frame.size() == 86 && frame.at(54) == 136 &&
+                           frame.at(58) == (wanted ? 0xa0 : 0x20);
+                });
+            },
+            kSoon);
+    }
     /// Counts frames until `wanted` have come.
     bool receive(Capture& capture, std::size_t& received, std::size_t wanted) {
         return run_until(
@@ -58,25 +73,28 @@ TEST_F(VipAnnounceTest, FramesKeepTheirInterval) {
 
 TEST_F(VipAnnounceTest, A03RouterFlagIsThatOfTheInterface) {
     for (const bool forwarding : {false, true}) {
-        ASSERT_TRUE(run(std::string{"echo "} + (forwarding ? "1" : "0") +
-                        " > /proc/sys/net/ipv6/conf/vip0/forwarding"));
+        set_forwarding(forwarding);
         manager_.reset();
         start_and_wait();
         Capture capture{"vip1", kIpv6};
         ASSERT_FALSE(manager_->acquire("web"));
-        std::vector<std::uint8_t> advertisement;
-        EXPECT_TRUE(run_until(
-            [&] {
-                for (const auto& frame : capture.frames()) {
-                    if (frame.size() == 86 && frame.at(54) == 136) {
-                        advertisement = frame;
-                    }
-                }
-                return !advertisement.empty();
-            },
-            kSoon));
-        EXPECT_EQ(advertisement.at(58), forwarding ? 0xa0 : 0x20);
+        EXPECT_TRUE(receive_router_flag(capture, forwarding)) << forwarding;
     }
+}
+
+// While the manager runs. A burst does not read the file for each of its frames.
+TEST_F(VipAnnounceTest, A03RouterFlagFollowsTheInterfaceOnceASecond) {
+    schedule_.repeat = 200;
+    schedule_.advertisement_interval = 20ms;
+    set_forwarding(false);
+    start_and_wait();
+    Capture capture{"vip1", kIpv6};
+    const auto begin = std::chrono::steady_clock::now();
+    ASSERT_FALSE(manager_->acquire("web"));
+    ASSERT_TRUE(receive_router_flag(capture, false));
+    set_forwarding(true);
+    ASSERT_TRUE(receive_router_flag(capture, true));
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, 1s);
 }
 
 TEST_F(VipAnnounceTest, OwnAddressOfTheHostIsAnnouncedAndNoOther) {

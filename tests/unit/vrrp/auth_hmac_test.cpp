@@ -453,6 +453,23 @@ TEST(AuthHmacClock, MonotonicModeFollowsNoClock) {
     EXPECT_EQ(pair.verify(restarted.sign(message_of(kPeer4), kNow + 1min), kNow), kAccepted);
 }
 
+// An advertisement without a trailer, or with a wrong one, says nothing of its sender's clock.
+TEST(AuthHmacClock, SkewIsOfNoOtherAdvertisement) {
+    AuthHmacConfig config = hmac_config();
+    config.mode = AuthHmacConfig::Mode::Permissive;
+    HmacVerifier verifier{config, {}, {}};
+    HmacSigner signer{config};
+    const auto trailer = signer.sign(message_of(kPeer4), kNow + 4s);
+    ASSERT_EQ(verifier.verify(message_of(kPeer4), trailer, kNow), kAccepted);
+    ASSERT_EQ(verifier.last_skew(), 4s);
+    ASSERT_EQ(verifier.verify(message_of(kOwn4), {}, kNow), kAccepted);
+    EXPECT_EQ(verifier.last_skew(), std::nullopt);
+    ASSERT_EQ(verifier.verify(message_of(kPeer4), signer.sign(message_of(kPeer4), kNow + 4s), kNow),
+              kAccepted);
+    ASSERT_EQ(verifier.verify(message_of(kPeer4), trailer, kNow), HmacFailure::Replay);
+    EXPECT_EQ(verifier.last_skew(), std::nullopt);
+}
+
 TEST(AuthHmacClock, SkewOfTheLastAcceptedTrailer) {
     Pair pair;
     EXPECT_EQ(pair.verifier.last_skew(), std::nullopt);
