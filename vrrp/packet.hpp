@@ -83,7 +83,7 @@ enum class Discard : std::uint8_t {
     AuthenticationType,  ///< version 2: not the configured authentication
     Authentication,      ///< version 2: wrong password
     Interval,            ///< version 2: not our interval; version 3: zero
-    AddressList,         ///< version 3: no address at all
+    AddressList,         ///< version 3: no address at all; found by the router: none of ours
     HmacMissing,         ///< auth_hmac in mode enforce: no trailer
     HmacMalformed,       ///< auth_hmac: unknown extension type or reserved bits
     HmacUnknownKey,      ///< auth_hmac: a key id that is not configured
@@ -115,10 +115,11 @@ std::optional<Datagram> split_ipv4(std::span<const std::uint8_t> packet);
 /// An advertisement that passed every check, and what is worth telling the operator about it.
 struct DecodedAdvertisement {
     ReceivedAdvertisement advertisement;
-    /// False: the sender's addresses are not ours (any order). Not a reason to discard: keepalived
-    /// does not either, and dropping it would leave two active nodes.
+    /// False: the sender's addresses are not ours (any order). Not a reason to discard where some
+    /// are: that would leave two active nodes.
     bool address_list_matches = true;
-    /// Both lists have addresses, and none is in both: another cluster uses this VRID.
+    /// Both lists have addresses, and none is in both: another cluster uses this VRID. It cannot
+    /// take over what is ours, so its claims must not be heeded.
     bool address_list_disjoint = false;
     /// The form that the sender used; only version 3 over IPv4 has a choice.
     ChecksumForm checksum_form = ChecksumForm::MessageOnly;

@@ -355,10 +355,15 @@ void Router::Impl::accept(const Datagram& datagram) {
     }
     const auto& decoded = std::get<DecodedAdvertisement>(result);
     const ReceivedAdvertisement& advert = decoded.advertisement;
-    ++counters.adverts_received;
-    counters.priority_zero_received += advert.priority == kReleasePriority ? 1 : 0;
     judge_peer(decoded);
     keep_replay_marks();
+    if (decoded.address_list_disjoint) {
+        ++counters.discarded;
+        ++counters.discarded_by_reason.at(static_cast<std::size_t>(Discard::AddressList));
+        return;
+    }
+    ++counters.adverts_received;
+    counters.priority_zero_received += advert.priority == kReleasePriority ? 1 : 0;
     raise(advert);
     if (!closed) {
         environment.on_peer_advertisement(config.name, advert);
@@ -388,7 +393,7 @@ void Router::Impl::judge_peer(const DecodedAdvertisement& decoded) {
         raise_concern(Kind::AddressList, advert.source,
                       decoded.address_list_disjoint
                           ? "none of its virtual addresses is ours: another cluster uses this "
-                            "virtual router id"
+                            "virtual router id; ignored"
                           : "its virtual addresses are not all ours");
     }
     const bool has_choice = config.version == Version::V3 && config.family == Family::Ipv4;

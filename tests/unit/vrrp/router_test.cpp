@@ -325,7 +325,7 @@ TEST_F(RouterTest, PeerWithTheOtherChecksumFormOrAddressesIsHeardAndCounted) {
     auto b = start_router(b_, 100, environment_b_);
     mode_.checksum_form = ChecksumForm::MessageOnly;
     InstanceConfig config = make_config(a_, 255);
-    config.addresses = {boost::asio::ip::make_address("198.51.100.200")};
+    config.addresses.push_back(boost::asio::ip::make_address("198.51.100.200"));
     Router a{context_, config, environment_a_};
     make_usable(a, a_);
     a.start();
@@ -334,6 +334,21 @@ TEST_F(RouterTest, PeerWithTheOtherChecksumFormOrAddressesIsHeardAndCounted) {
     EXPECT_EQ(b->counters().checksum_form_mismatches, b->counters().adverts_received);
     EXPECT_EQ(b->counters().address_list_mismatches, b->counters().adverts_received);
     EXPECT_EQ(b->counters().discarded, 0U);
+}
+
+// Another cluster with the same virtual router id: giving way would leave our address to nobody.
+TEST_F(RouterTest, X10AdvertisementOfOtherAddressesAloneIsNotHeeded) {
+    auto b = start_router(b_, 254, environment_b_);
+    ASSERT_TRUE(wait_for_state(*b, State::Active));
+    InstanceConfig config = make_config(a_, 255);
+    config.addresses = {boost::asio::ip::make_address("198.51.100.200")};
+    Router a{context_, config, environment_a_};
+    make_usable(a, a_);
+    a.start();
+    ASSERT_TRUE(wait_for([&] { return b->counters().discarded >= 2; }));
+    EXPECT_EQ(b->elector().state(), State::Active);
+    EXPECT_EQ(b->counters().adverts_received, 0U);
+    EXPECT_THAT(environment_b_.concerns, Contains(HasSubstr("address-list")));
 }
 
 // A node that nobody hears must not keep the addresses: its peer takes them.
