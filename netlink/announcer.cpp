@@ -1,5 +1,6 @@
 #include "netlink/announcer.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <linux/if_arp.h>
@@ -30,6 +31,17 @@ error_code Announcer::send(const Link& link, std::span<const std::uint8_t> frame
 error_code Announcer::send_arp(const Link& link, const boost::asio::ip::address_v4& address,
                                ArpForm form) {
     return send(link, gratuitous_arp(form, link.mac, address));
+}
+
+error_code Announcer::send_to(const Link& link, const IpAddress& address,
+                              const MacAddress& neighbour, bool router) {
+    const auto send_changed = [&](auto frame) {
+        std::ranges::copy(neighbour, frame.begin());
+        return send(link, frame);
+    };
+    return address.is_v4()
+               ? send_changed(gratuitous_arp(ArpForm::Reply, link.mac, address.to_v4()))
+               : send_changed(unsolicited_advertisement(link.mac, address.to_v6(), router));
 }
 
 error_code Announcer::send_probe(const Link& link, const IpAddress& address) {

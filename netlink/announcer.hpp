@@ -24,6 +24,9 @@ class Announcer {
     boost::system::error_code send_advertisement(const Link& link,
                                                  const boost::asio::ip::address_v6& address,
                                                  bool router);
+    /// The same announcement in a frame to one neighbour alone, for one that hears no broadcast.
+    boost::system::error_code send_to(const Link& link, const IpAddress& address,
+                                      const MacAddress& neighbour, bool router);
     /// Asks who has the address, without claiming it.
     boost::system::error_code send_probe(const Link& link, const IpAddress& address);
 

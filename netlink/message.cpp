@@ -11,6 +11,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 namespace tandem::netlink {
@@ -209,6 +210,40 @@ Reading read_address_message(const nlmsghdr* header) {
     return {.body = AddressPresent{std::move(address)}};
 }
 
+/// What has no hardware address (yet) is nothing, such as an entry that was not answered.
+Reading read_neighbour(const nlmsghdr* header) {
+    const auto fixed = read_fixed_header<ndmsg>(header);
+    if (!fixed) {
+        return {.body = std::nullopt, .malformed = kMalformed};
+    }
+    if (fixed->ndm_ifindex <= 0 ||
+        (fixed->ndm_family != AF_INET && fixed->ndm_family != AF_INET6)) {
+        return {};
+    }
+    Neighbour neighbour;
+    neighbour.index = static_cast<unsigned>(fixed->ndm_ifindex);
+    std::optional<IpAddress> address;
+    bool has_mac = false;
+    const bool whole =
+        for_each_attribute(header, sizeof(ndmsg), [&](std::uint16_t type, Payload payload) {
+            if (type == NDA_DST) {
+                address = read_address(fixed->ndm_family, payload);
+            } else if (type == NDA_LLADDR && payload.size() == neighbour.mac.size()) {
+                std::memcpy(neighbour.mac.data(), payload.data(), neighbour.mac.size());
+                has_mac = true;
+            }
+        });
+    if (!whole) {
+        return {.body = std::nullopt, .malformed = kMalformed};
+    }
+    const bool known = (fixed->ndm_state & (NUD_INCOMPLETE | NUD_FAILED | NUD_NOARP)) == 0;
+    if (!address || !has_mac || !known) {
+        return {};
+    }
+    neighbour.address = *address;
+    return {.body = NeighbourPresent{neighbour}};
+}
+
 /// Attributes of a route message as they come.
 struct RouteAttributes {
     std::optional<IpAddress> destination;
@@ -329,6 +364,8 @@ Reading read_message(const nlmsghdr* header) {
         case RTM_NEWROUTE:
         case RTM_DELROUTE:
             return read_route(header);
+        case RTM_NEWNEIGH:
+            return read_neighbour(header);
         case NLMSG_ERROR:
             return read_acknowledgement(header);
         case NLMSG_DONE:
@@ -467,6 +504,9 @@ Bytes build_dump(std::uint32_t sequence, DumpKind kind) {
     }
     if (kind == DumpKind::Addresses) {
         return request(RTM_GETADDR, ifaddrmsg{});
+    }
+    if (kind == DumpKind::Neighbours) {
+        return request(RTM_GETNEIGH, ndmsg{});
     }
     rtmsg routes{};
     routes.rtm_family = kind == DumpKind::Ipv4Routes ? AF_INET : AF_INET6;

@@ -78,6 +78,17 @@ struct Route {
     friend bool operator==(const Route&, const Route&) = default;
 };
 
+/// One entry of a neighbour table with a known hardware address, from RTM_NEWNEIGH.
+struct Neighbour {
+    unsigned index = 0;
+    IpAddress address;
+    MacAddress mac{};
+    friend bool operator==(const Neighbour&, const Neighbour&) = default;
+};
+
+struct NeighbourPresent {
+    Neighbour neighbour;
+};
 struct LinkPresent {
     Link link;
 };
@@ -115,7 +126,7 @@ struct Message {
     /// NLM_F_DUMP_INTR: the kernel's tables changed during the dump, entries may be missing.
     bool dump_interrupted = false;
     std::variant<LinkPresent, LinkGone, AddressPresent, AddressGone, RoutePresent, RouteGone,
-                 Acknowledgement, DumpEnd>
+                 NeighbourPresent, Acknowledgement, DumpEnd>
         body;
 };
 
@@ -132,7 +143,7 @@ struct Batch {
 /// @pre bytes.data() is aligned for nlmsghdr (4 bytes).
 Batch parse_messages(std::span<const std::byte> bytes);
 
-enum class DumpKind : std::uint8_t { Links, Addresses, Ipv4Routes, Ipv6Routes };
+enum class DumpKind : std::uint8_t { Links, Addresses, Ipv4Routes, Ipv6Routes, Neighbours };
 
 /// RTM_GETLINK or RTM_GETADDR for everything, all families; RTM_GETROUTE for one family, of all
 /// tables, with the protocol kRouteProtocol. A kernel that does not filter (before 4.20, or a

@@ -109,10 +109,31 @@ void VipManager::Impl::arm_second_burst(Group& group, Clock::duration delay, uns
     }
 }
 
+/// The machines that this node has talked to, upstreams and gateways above all: a broadcast that
+/// one of them does not hear must not leave it with the address of the node before.
+void VipManager::Impl::announce_to_neighbours(const Group& group) {
+    const RequestSocket::Dump dump = requests_.dump(DumpKind::Neighbours);
+    int left = kMaxNeighbours;
+    for (const Message& message : dump.messages) {
+        const auto* present = std::get_if<NeighbourPresent>(&message.body);
+        for (const VirtualAddress& address : group.config.addresses) {
+            const Link* link = tables_.find_link(address.interface);
+            if (present != nullptr && link != nullptr && link->running && left > 0 &&
+                present->neighbour.index == link->index &&
+                present->neighbour.address.is_v4() == address.address.is_v4()) {
+                --left;
+                (void)announcer_.send_to(*link, address.address, present->neighbour.mac,
+                                         forwards_ipv6(address.interface, Clock::now()));
+            }
+        }
+    }
+}
+
 /// This node has become active.
 void VipManager::Impl::announce(Group& group) {
     const AnnounceSchedule& schedule = group.config.schedule;
     queue_all(group, schedule.repeat);
+    announce_to_neighbours(group);
     arm_second_burst(group, schedule.second_burst_delay, schedule.repeat);
     if (schedule.refresh.count() > 0) {
         arm(group.announce_timer, schedule.refresh, group, &Impl::on_announce_timer);

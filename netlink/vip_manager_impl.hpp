@@ -107,6 +107,10 @@ inline constexpr std::array<std::chrono::seconds, 4> kSettleTimes{
     std::chrono::seconds{1}, std::chrono::seconds{3}, std::chrono::seconds{10},
     std::chrono::seconds{30}};
 
+/// Neighbours that hear of a takeover in a frame of their own; who else there is hears the
+/// broadcast.
+inline constexpr int kMaxNeighbours = 256;
+
 /// So many repairs in so long: somebody fights for the address.
 inline constexpr unsigned kContestedRepairs = 5;
 inline constexpr std::chrono::seconds kContestedTime{10};
@@ -210,6 +214,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
 
     // Announcements.
     void announce(Group& group);
+    void announce_to_neighbours(const Group& group);
     void queue_announcements(Group& group, std::size_t position, unsigned repeat);
     void queue_all(Group& group, unsigned repeat);
     void arm_second_burst(Group& group, Clock::duration delay, unsigned repeat);

@@ -304,7 +304,7 @@ TEST(MessageParse, RouteIsWhatWasBuiltAndForeignOnesAreSkipped) {
 }
 
 TEST(MessageParse, UnknownMessageTypeIsSkipped) {
-    const auto batch = parse_messages(hex("10000000 1c00 0000 00000000 00000000"));
+    const auto batch = parse_messages(hex("10000000 2000 0000 00000000 00000000"));
     EXPECT_TRUE(batch.messages.empty());
     EXPECT_FALSE(batch.malformed);
 }

@@ -41,6 +41,24 @@ class VipAnnounceTest : public VipManagerTest {
     }
 };
 
+TEST_F(VipAnnounceTest, X26KnownNeighboursHearOfATakeoverAlone) {
+    schedule_.repeat = 1;
+    start_and_wait();
+    ASSERT_TRUE(run("ip neigh add 198.51.100.9 lladdr 02:00:00:00:00:09 dev vip0"));
+    ASSERT_TRUE(run("ip neigh add 2001:db8::9 lladdr 02:00:00:00:00:09 dev vip0"));
+    const auto told = [](const auto& frames) {
+        return std::ranges::any_of(frames, [](const auto& frame) {
+            constexpr std::array<std::uint8_t, 6> kNeighbour{2, 0, 0, 0, 0, 9};
+            return std::ranges::equal(std::span{frame}.first(6), kNeighbour);
+        });
+    };
+    Capture arp{"vip1", kArp};
+    Capture ipv6{"vip1", kIpv6};
+    ASSERT_FALSE(manager_->acquire("web"));
+    EXPECT_TRUE(run_until([&] { return told(arp.frames()); }, kSoon));
+    EXPECT_TRUE(run_until([&] { return told(ipv6.frames()); }, kSoon));
+}
+
 TEST_F(VipAnnounceTest, EvidenceOfConfusionUsesTheLowerPrioritySchedule) {
     schedule_.repeat = 1;
     schedule_.lower_priority_repeat = 3;
