@@ -303,6 +303,30 @@ TEST(MessageParse, RouteIsWhatWasBuiltAndForeignOnesAreSkipped) {
     EXPECT_TRUE(parse_messages(bytes).malformed);
 }
 
+/// 198.51.100.9 on interface 3, hardware address 02:00:00:00:00:09.
+std::string neighbour_message(const std::string& state) {
+    return "30000000 1c00 0000 00000000 00000000 02000000 03000000 " + state +
+           " 00 01 0800 0100 c6336409 0a00 0200 020000000009 0000";
+}
+
+TEST(MessageParse, NeighbourWithItsHardwareAddress) {
+    const auto batch = parse_messages(hex(neighbour_message("0200")));
+    ASSERT_EQ(batch.messages.size(), 1U);
+    EXPECT_EQ(std::get<NeighbourPresent>(batch.messages.front().body).neighbour,
+              (Neighbour{3, boost::asio::ip::make_address("198.51.100.9"), {2, 0, 0, 0, 0, 9}}));
+}
+
+TEST(MessageParse, NeighbourThatIsNotKnownIsSkipped) {
+    for (const char* state : {"0100", "2000", "4000"}) {  // incomplete, failed, without ARP
+        const auto batch = parse_messages(hex(neighbour_message(state)));
+        EXPECT_TRUE(batch.messages.empty()) << state;
+        EXPECT_FALSE(batch.malformed);
+    }
+    EXPECT_TRUE(
+        parse_messages(hex("18000000 1c00 0000 00000000 00000000 02000000 03000000")).malformed)
+        << "cut short";
+}
+
 TEST(MessageParse, UnknownMessageTypeIsSkipped) {
     const auto batch = parse_messages(hex("10000000 2000 0000 00000000 00000000"));
     EXPECT_TRUE(batch.messages.empty());
