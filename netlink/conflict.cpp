@@ -1,8 +1,20 @@
 #include "netlink/conflict.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace tandem::netlink {
+namespace {
+
+/// 00:00:5e:00:01:VRID, with 02 for IPv6.
+bool is_virtual_router(const std::optional<MacAddress>& mac) {
+    constexpr std::array<std::uint8_t, 4> kPrefix{0x00, 0x00, 0x5e, 0x00};
+    return mac && std::equal(kPrefix.begin(), kPrefix.end(), mac->begin()) &&
+           ((*mac)[4] == 1 || (*mac)[4] == 2);
+}
+
+}  // namespace
 
 ConflictMonitor::Verdict ConflictMonitor::on_held(bool peer_known, TimePoint now) {
     held_since_ = now;
@@ -29,7 +41,7 @@ void ConflictMonitor::on_claim(const std::optional<MacAddress>& mac, TimePoint n
     last_claim_ = now;
     ++claims_;
     if (held_since_ && !judge_at_) {
-        judge_at_ = now + kJudgementDelay;
+        judge_at_ = now + (is_virtual_router(mac) ? kVirtualRouterDelay : kJudgementDelay);
     }
 }
 

@@ -24,6 +24,9 @@ class ConflictMonitor {
   public:
     using TimePoint = std::chrono::steady_clock::time_point;
     static constexpr std::chrono::milliseconds kJudgementDelay{20};
+    /// For a claim with the MAC address of a virtual router (RFC 9568 section 7.3): some of them
+    /// announce up to an interval before they advertise, and would lose what they have just won.
+    static constexpr std::chrono::milliseconds kVirtualRouterDelay{2000};
     /// How long the holder before may go on.
     static constexpr std::chrono::milliseconds kHandoverGrace{2000};
     /// DEFEND_INTERVAL of RFC 5227: at most one defence in so long, or two machines that defend

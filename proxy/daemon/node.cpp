@@ -13,9 +13,11 @@
 #include "proxy/relay/engine.hpp"
 #include "proxy/relay/health_checker.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -32,6 +34,9 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::seconds kStopBound{10};
+/// For the control socket of a daemon that is ending.
+constexpr std::chrono::milliseconds kSocketPatience{1000};
+constexpr std::chrono::milliseconds kSocketInterval{20};
 
 /// Everything that happened, to the log and to the event list. Reports of other threads are handed
 /// to the control thread first, which may be slow: bounded, and without a lock that the election
@@ -265,7 +270,7 @@ class Node {
                         {errno, boost::system::system_category()});
         }
         const std::string socket = options_.run_directory + "/control.sock";
-        if (const auto error = server_.listen(socket)) {
+        if (const auto error = listen_patiently(socket)) {
             return fail("cannot listen on " + socket, error);
         }
         const auto problems = engine_.start();
@@ -285,6 +290,19 @@ class Node {
         election_.ready();
         journal_.write(messages::kReady, {});
         return true;
+    }
+
+    /// The kernel takes some time to close what a killed daemon had open. Nothing runs yet that
+    /// could miss this thread.
+    boost::system::error_code listen_patiently(const std::string& socket) {
+        const auto deadline = std::chrono::steady_clock::now() + kSocketPatience;
+        auto error = server_.listen(socket);
+        while (error == asio::error::address_in_use &&
+               std::chrono::steady_clock::now() < deadline) {
+            std::this_thread::sleep_for(kSocketInterval);
+            error = server_.listen(socket);
+        }
+        return error;
     }
 
     bool fail(const std::string& what, boost::system::error_code error) {

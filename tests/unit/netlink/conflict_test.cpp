@@ -55,6 +55,14 @@ TEST_F(Conflict, X11DefenceAndReportAtMostOnceInTenSeconds) {
     EXPECT_EQ(claims, 201U) << "every claim up to the last report is in one";
 }
 
+TEST_F(Conflict, VirtualRouterMayAnnounceBeforeItAdvertises) {
+    constexpr MacAddress kVirtualRouter{0, 0, 0x5e, 0, 2, 51};
+    monitor_.on_claim(kVirtualRouter, at(milliseconds{0}));
+    EXPECT_FALSE(monitor_.on_deadline(at(kDelay)).defend);
+    ASSERT_EQ(monitor_.next_deadline(), at(ConflictMonitor::kVirtualRouterDelay));
+    EXPECT_TRUE(monitor_.on_deadline(at(ConflictMonitor::kVirtualRouterDelay)).report);
+}
+
 TEST_F(Conflict, FloodIsOneJudgement) {
     for (int i = 0; i < 1000; ++i) {
         monitor_.on_claim(kIntruder, at(milliseconds{0}));
