@@ -297,7 +297,7 @@ class Node {
     boost::system::error_code listen_patiently(const std::string& socket) {
         const auto deadline = std::chrono::steady_clock::now() + kSocketPatience;
         auto error = server_.listen(socket);
-        while (error == asio::error::address_in_use &&
+        while (error == boost::system::errc::address_in_use &&
                std::chrono::steady_clock::now() < deadline) {
             std::this_thread::sleep_for(kSocketInterval);
             error = server_.listen(socket);
