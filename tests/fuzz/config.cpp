@@ -121,7 +121,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     }
     for (const auto& group : result.model.groups) {
-        if (group.members.size() < 2) {
+        if (group.members.empty()) {
             std::abort();
         }
     }
