@@ -22,7 +22,7 @@ PATIENCE = 2.0
 
 def start(pair, **options):
     """With checks that fail soon: what is waited for is the judgement, not they."""
-    service = config.service(80, delay_loop=0.2).replace("connect_timeout 1", "connect_timeout 0.3")
+    service = config.service(80, delay_loop=0.1).replace("connect_timeout 1", "connect_timeout 0.2")
     return pair.start(service, **options)
 
 
@@ -59,34 +59,51 @@ def test_peer_that_reaches_an_upstream_takes_over(pair):
     assert pair.node1.instance()["no_upstream"] is False
 
 
-@pytest.mark.parametrize("lines", [(), ("nopreempt",)], ids=["preempt", "nopreempt"])
-def test_where_nobody_reaches_an_upstream_the_address_stays_on_one_node(pair, lines):
-    start(pair, lines=lines)
-    cut_upstreams(pair, *pair.nodes)
-    wait_for("both to know", lambda: all(node.instance()["no_upstream"] for node in pair.nodes), JUDGEMENT)
-    one_holder(pair)
-    # A last move may be under way.
+def assert_stays(pair):
+    """One node has the address, and no state changes any more."""
     wait_for("one active, one backup", lambda: sorted(n.state() for n in pair.nodes) == ["active", "backup"])
-    before, known = [transitions(node) for node in pair.nodes], time.monotonic()
-    wait_for("several intervals", lambda: time.monotonic() - known > 10 * pair.advert_int)
-    assert [transitions(node) for node in pair.nodes] == before
-    pair.lab.heal()
     one_holder(pair)
+    before, since = [transitions(node) for node in pair.nodes], time.monotonic()
+    wait_for("longer than any takeover", lambda: time.monotonic() - since > 2 * pair.down_interval())
+    assert [transitions(node) for node in pair.nodes] == before
+
+
+def wait_no_upstream(*nodes):
+    wait_for("no upstream to be known", lambda: all(node.instance()["no_upstream"] for node in nodes), JUDGEMENT)
+
+
+def test_where_nobody_reaches_an_upstream_the_address_stays_on_one_node(pair):
+    start(pair)
+    cut_upstreams(pair, *pair.nodes)
+    wait_no_upstream(*pair.nodes)
+    assert_stays(pair)
+    pair.lab.heal()
     assert_served(pair)
 
 
-def test_active_node_without_upstream_gives_up_where_nobody_preempts(pair):
+def test_where_nobody_preempts_the_active_node_gives_up_and_the_address_stays_on_one_node(pair):
     start(pair, lines=("nopreempt",))
     cut_upstreams(pair, pair.node1)
     pair.wait_roles(pair.node2, pair.node1, timeout=JUDGEMENT)
     assert_served(pair)
+    cut_upstreams(pair, pair.node2)
+    wait_no_upstream(*pair.nodes)
+    assert_stays(pair)
+    pair.lab.heal()
+    assert_served(pair)
+
+
+def listeners(node):
+    return len(node.namespace.run(["ss", "-Hltn", "sport", "=", ":80"]).stdout.splitlines())
 
 
 def test_listener_that_is_gone_is_a_fault(pair):
     """`ss -K` ends listening sockets as it ends connections, where the kernel can (INET_DIAG_DESTROY)."""
     pair.start()
+    before = listeners(pair.node1)
     pair.node1.namespace.run(["ss", "-K", "-t", "state", "listening", "sport", "=", ":80"], check=False)
-    if pair.node1.namespace.run(["ss", "-Hltn", "sport", "=", ":80"]).stdout.strip():
+    # Workers share the port: the kernel may find some of their sockets only.
+    if listeners(pair.node1) == before:
         pytest.skip("this kernel does not end sockets for ss -K")
     pair.node1.wait_state("fault", timeout=3.0)
     assert "the listener of service" in " ".join(pair.node1.instance()["faults"])
