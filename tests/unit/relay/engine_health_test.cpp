@@ -68,13 +68,16 @@ TEST_P(Workers, OneThatIsHeldDoesNotAnswerUntilItIsReleased) {
     ASSERT_TRUE(engine.start().empty());
     ASSERT_TRUE(eventually([&] { return engine.ask_workers(); }));
     const Stream client = connect_to(engine.listen_endpoint("service"));
-    ASSERT_TRUE(observer.wait_for("service"));
+    EXPECT_TRUE(observer.wait_for("service"));
     // This answers for the question before; the ones that follow stay open.
     static_cast<void>(engine.ask_workers());
+    int answers = 0;
     for (int count = 0; count < 1000; ++count) {
-        ASSERT_FALSE(engine.ask_workers());
+        answers += engine.ask_workers() ? 1 : 0;
     }
+    // Whatever was found: the engine waits for its workers.
     observer.release();
+    EXPECT_EQ(answers, 0);
     EXPECT_TRUE(eventually([&] { return engine.ask_workers(); }));
 }
 
@@ -221,6 +224,9 @@ struct Held {
 };
 
 TEST(Listening, AtALimitAShortageIsOver) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "UndefinedBehaviorSanitizer needs a pipe to look at an object's type";
+#endif
     in_child([] {
         Held held;
         const rlimit none{.rlim_cur = 0, .rlim_max = kMostDescriptors};
