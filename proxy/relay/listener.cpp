@@ -13,6 +13,10 @@ constexpr unsigned kAcceptBatch = 8;
 /// After a shortage; short enough not to be felt, long enough not to spin.
 constexpr std::chrono::milliseconds kShortagePause{100};
 constexpr std::chrono::seconds kAnnouncementInterval{1};
+
+bool is_shortage(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
 }  // namespace
 
 Listener::~Listener() {
@@ -64,6 +68,10 @@ void Listener::run() {
 bool Listener::accept_one() {
     if (!owner_.admit()) {
         paused_ = true;
+        // Nothing is tried until a place is free: what was short last time says nothing any more.
+        if (is_shortage(failing_)) {
+            tell_failing(0);
+        }
         announce_pause(owner_.limit_reached());
         return false;
     }

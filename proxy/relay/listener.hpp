@@ -24,7 +24,8 @@ class ListenerOwner {
     virtual void accepted(Descriptor socket) = 0;
     virtual void on_paused(std::string_view reason) = 0;
     virtual void on_resumed() = 0;
-    /// accept() fails with this errno and is tried again; zero: it works again.
+    /// accept() fails with this errno and is tried again; zero: it works again, or failed for a
+    /// shortage and is not tried because of a limit.
     virtual void on_accept_failing(int error) = 0;
 
   protected:
