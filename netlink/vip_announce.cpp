@@ -39,6 +39,18 @@ void VipManager::Impl::queue_announcements(Group& group, std::size_t position, u
     });
 }
 
+bool VipManager::Impl::queue_on_interface(Group& group, const std::string& interface,
+                                          unsigned repeat) {
+    bool found = false;
+    for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
+        if (group.config.addresses[i].interface == interface) {
+            queue_announcements(group, i, repeat);
+            found = true;
+        }
+    }
+    return found;
+}
+
 void VipManager::Impl::queue_all(Group& group, unsigned repeat) {
     for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
         queue_announcements(group, i, repeat);
@@ -88,18 +100,8 @@ void VipManager::Impl::send_queued() {
         }
     }
     if (const auto due = announcements_.next_due()) {
-        send_queued_after(*due - Clock::now());
+        arm(announce_timer_, *due, &Impl::send_queued);
     }
-}
-
-void VipManager::Impl::send_queued_after(Clock::duration delay) {
-    announce_timer_.expires_after(std::max(delay, Clock::duration::zero()));
-    announce_timer_.async_wait([weak = weak_from_this()](const error_code& error) {
-        const auto self = weak.lock();
-        if (!error && self && self->running_) {
-            self->send_queued();
-        }
-    });
 }
 
 void VipManager::Impl::arm_second_burst(Group& group, Clock::duration delay, unsigned repeat) {
@@ -114,16 +116,19 @@ void VipManager::Impl::arm_second_burst(Group& group, Clock::duration delay, uns
 void VipManager::Impl::announce_to_neighbours(const Group& group) {
     const RequestSocket::Dump dump = requests_.dump(DumpKind::Neighbours);
     int left = kMaxNeighbours;
-    for (const Message& message : dump.messages) {
-        const auto* present = std::get_if<NeighbourPresent>(&message.body);
-        for (const VirtualAddress& address : group.config.addresses) {
-            const Link* link = tables_.find_link(address.interface);
-            if (present != nullptr && link != nullptr && link->running && left > 0 &&
-                present->neighbour.index == link->index &&
-                present->neighbour.address.is_v4() == address.address.is_v4()) {
-                --left;
-                (void)announcer_.send_to(*link, address.address, present->neighbour.mac,
-                                         forwards_ipv6(address.interface, Clock::now()));
+    for (const VirtualAddress& address : group.config.addresses) {
+        const Link* link = tables_.find_link(address.interface);
+        if (link == nullptr || !link->running) {
+            continue;
+        }
+        const bool router =
+            address.address.is_v6() && forwards_ipv6(address.interface, Clock::now());
+        for (const Message& message : dump.messages) {
+            const auto* present = std::get_if<NeighbourPresent>(&message.body);
+            const bool concerned = present != nullptr && present->neighbour.index == link->index &&
+                                   present->neighbour.address.is_v4() == address.address.is_v4();
+            if (concerned && left-- > 0) {
+                (void)announcer_.send_to(*link, address.address, present->neighbour.mac, router);
             }
         }
     }
@@ -167,13 +172,7 @@ void VipManager::Impl::arm_settle_timer() {
     if (!next) {
         return;
     }
-    settle_timer_.expires_at(*next);
-    settle_timer_.async_wait([weak = weak_from_this()](const error_code& error) {
-        const auto self = weak.lock();
-        if (!error && self && self->running_) {
-            self->on_settle_timer();
-        }
-    });
+    arm(settle_timer_, *next, &Impl::on_settle_timer);
 }
 
 void VipManager::Impl::on_settle_timer() {
@@ -186,11 +185,7 @@ void VipManager::Impl::on_settle_timer() {
         }
         ++watched.settle_step;
         for (Group& group : groups_) {
-            for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
-                if (group.config.addresses[i].interface == name) {
-                    queue_announcements(group, i, 1);
-                }
-            }
+            queue_on_interface(group, name, 1);
         }
     }
     send_queued();

@@ -9,16 +9,23 @@ void VipManager::Impl::on_claim(unsigned index, const NeighbourClaim& claim) {
     if (claim.mac && tables_.is_own_mac(*claim.mac)) {
         return;
     }
+    // Of a flood only the first has to be waited for.
+    bool to_be_judged = false;
     for (Group& group : groups_) {
         for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
             const VirtualAddress& address = group.config.addresses[i];
             const Link* link = tables_.find_link(address.interface);
             if (address.address == claim.address && link != nullptr && link->index == index) {
-                group.conflicts[i].on_claim(claim.mac, Clock::now());
+                ConflictMonitor& monitor = group.conflicts[i];
+                const bool waits = monitor.next_deadline().has_value();
+                monitor.on_claim(claim.mac, Clock::now());
+                to_be_judged = to_be_judged || (!waits && monitor.next_deadline());
             }
         }
     }
-    arm_conflict_timer();
+    if (to_be_judged) {
+        arm_conflict_timer();
+    }
 }
 
 void VipManager::Impl::begin_watching_claims(Group& group, bool peer_known) {
@@ -75,13 +82,7 @@ void VipManager::Impl::arm_conflict_timer() {
     if (!next) {
         return;
     }
-    conflict_timer_.expires_at(*next);
-    conflict_timer_.async_wait([weak = weak_from_this()](const error_code& error) {
-        const auto self = weak.lock();
-        if (!error && self && self->running_) {
-            self->on_conflict_timer();
-        }
-    });
+    arm(conflict_timer_, *next, &Impl::on_conflict_timer);
 }
 
 void VipManager::Impl::on_conflict_timer() {

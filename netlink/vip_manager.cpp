@@ -205,14 +205,12 @@ void VipManager::Impl::reconcile_after(Clock::duration delay) {
         return;
     }
     retry_at_ = when;
-    retry_timer_.expires_at(when);
-    retry_timer_.async_wait([weak = weak_from_this()](const error_code& error) {
-        const auto self = weak.lock();
-        if (!error && self) {
-            self->retry_at_.reset();
-            self->reconcile();
-        }
-    });
+    arm(retry_timer_, when, &Impl::on_retry_timer);
+}
+
+void VipManager::Impl::on_retry_timer() {
+    retry_at_.reset();
+    reconcile();
 }
 
 /// Compares desired and actual state and corrects the differences; reports interface changes.
@@ -274,13 +272,7 @@ void VipManager::Impl::announce_after_link_change(const std::string& interface, 
     arm_settle_timer();
     for (Group& group : groups_) {
         const AnnounceSchedule& schedule = group.config.schedule;
-        bool concerned = false;
-        for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
-            if (group.config.addresses[i].interface == interface) {
-                queue_announcements(group, i, schedule.repeat);
-                concerned = true;
-            }
-        }
+        const bool concerned = queue_on_interface(group, interface, schedule.repeat);
         if (concerned && group.acquired) {
             // A switch port that has just come up may drop the first burst.
             arm_second_burst(group, schedule.second_burst_delay, schedule.repeat);

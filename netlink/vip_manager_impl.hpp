@@ -161,6 +161,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     void wait_for_changes();
     void reconcile_soon();
     void reconcile_after(Clock::duration delay);
+    void on_retry_timer();
     void reconcile();
     void report_interfaces();
     void arm_settle_timer();
@@ -187,6 +188,8 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     error_code add_all(Group& group);
     error_code add_first(Group& group, std::size_t position);
     error_code remove_other_lengths(Group& group, std::size_t position, unsigned index);
+    /// Interface of an address, which stays on it when it gets another name; zero: none yet.
+    [[nodiscard]] unsigned index_of(const Group& group, std::size_t position) const;
     error_code remove_all(Group& group);
 
     // Routes.
@@ -207,6 +210,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     // Lease.
     void arm(boost::asio::steady_timer& timer, Clock::duration delay, Group& group,
              void (Impl::*action)(Group&));
+    void arm(boost::asio::steady_timer& timer, Clock::time_point when, void (Impl::*action)());
     void arm_lease_timer(Group& group);
     void on_lease_timer(Group& group);
     void recover_lapsed_soon(Group& group);
@@ -217,10 +221,11 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     void announce_to_neighbours(const Group& group);
     void queue_announcements(Group& group, std::size_t position, unsigned repeat);
     void queue_all(Group& group, unsigned repeat);
+    /// @return whether any address of the group is on the interface.
+    bool queue_on_interface(Group& group, const std::string& interface, unsigned repeat);
     void arm_second_burst(Group& group, Clock::duration delay, unsigned repeat);
     bool forwards_ipv6(const std::string& interface, Clock::time_point now);
     void send_queued();
-    void send_queued_after(Clock::duration delay);
     void on_second_burst(Group& group);
     void on_announce_timer(Group& group);
 

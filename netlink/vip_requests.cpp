@@ -120,6 +120,11 @@ error_code VipManager::Impl::add_first(Group& group, std::size_t position) {
     return add(group, position, index).error;
 }
 
+unsigned VipManager::Impl::index_of(const Group& group, std::size_t position) const {
+    const Link* link = tables_.find_link(group.config.addresses[position].interface);
+    return link != nullptr ? link->index : group.records[position].index;
+}
+
 /// Routes first, as release() does it. A route that another group has as well goes, too: that group
 /// puts it back.
 std::vector<Bytes> VipManager::Impl::removal_requests(const Group& group) const {
@@ -129,8 +134,7 @@ std::vector<Bytes> VipManager::Impl::removal_requests(const Group& group) const 
     }
     for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
         const VirtualAddress& address = group.config.addresses[i];
-        const Link* link = tables_.find_link(address.interface);
-        const unsigned index = link != nullptr ? link->index : group.records[i].index;
+        const unsigned index = index_of(group, i);
         if (index != 0 && group.own[i] == 0) {
             requests.push_back(
                 build_remove_address(0, index, address.address, address.prefix_length));
@@ -143,10 +147,8 @@ error_code VipManager::Impl::remove_all(Group& group) {
     error_code first_error;
     for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
         const VirtualAddress& address = group.config.addresses[i];
-        const Link* link = tables_.find_link(address.interface);
-        // An address stays on an interface that gets another name.
-        const unsigned index = link != nullptr ? link->index : group.records[i].index;
-        if ((link != nullptr || !tables_.addresses(index).empty()) && group.own[i] == 0) {
+        const unsigned index = index_of(group, i);
+        if (index != 0 && group.own[i] == 0) {
             // Asked for even when the tables do not have it: they may be behind.
             auto answer = remove(group, i, index, address.prefix_length);
             if (answer.error) {

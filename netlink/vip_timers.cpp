@@ -24,6 +24,17 @@ void VipManager::Impl::arm(boost::asio::steady_timer& timer, Clock::duration del
     });
 }
 
+void VipManager::Impl::arm(boost::asio::steady_timer& timer, Clock::time_point when,
+                           void (Impl::*action)()) {
+    timer.expires_at(when);
+    timer.async_wait([weak = weak_from_this(), action](const error_code& error) {
+        const auto self = weak.lock();
+        if (!error && self && self->running_) {
+            ((*self).*action)();
+        }
+    });
+}
+
 void VipManager::Impl::arm_lease_timer(Group& group) {
     group.recovering = false;
     if (group.has_lease()) {
