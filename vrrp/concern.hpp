@@ -15,10 +15,10 @@ namespace tandem::vrrp {
 /// An attack, a foreign cluster, or two nodes that are configured differently.
 struct Concern {
     enum class Kind : std::uint8_t {
-        Discarded,     ///< a packet for this virtual router was refused; `discard` says why
-        AddressList,   ///< accepted, but its addresses are not ours: another cluster on this VRID?
-        ChecksumForm,  ///< accepted, but in the form of version 3 that this node does not send
-        Interval,      ///< accepted; the active node's interval is not ours
+        Discarded,       ///< a packet for this virtual router was refused; `discard` says why
+        AddressList,     ///< its addresses are not all ours; none: another cluster, not heeded
+        ChecksumForm,    ///< accepted, but in the form of version 3 that this node does not send
+        Interval,        ///< accepted; the active node's interval is not ours
         DuplicateOwner,  ///< priority 255 from another node while this one owns the addresses
         EqualPriority,   ///< same priority as ours: the nodes' addresses decide
         ClockSkew,       ///< auth_hmac: the sender's clock is off by more than half the window

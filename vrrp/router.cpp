@@ -78,6 +78,7 @@ struct Router::Impl : std::enable_shared_from_this<Router::Impl> {
     void wait_for_packets();
     void receive_packets();
     void accept(const Datagram& datagram);
+    void count_discard(Discard reason);
     void discard(Discard reason, const Datagram& datagram);
     void judge_peer(const DecodedAdvertisement& decoded);
     void raise_concern(Concern::Kind kind, const IpAddress& from, std::string detail);
@@ -358,8 +359,7 @@ void Router::Impl::accept(const Datagram& datagram) {
     judge_peer(decoded);
     keep_replay_marks();
     if (decoded.address_list_disjoint) {
-        ++counters.discarded;
-        ++counters.discarded_by_reason.at(static_cast<std::size_t>(Discard::AddressList));
+        count_discard(Discard::AddressList);
         return;
     }
     ++counters.adverts_received;
@@ -370,13 +370,17 @@ void Router::Impl::accept(const Datagram& datagram) {
     }
 }
 
+void Router::Impl::count_discard(Discard reason) {
+    ++counters.discarded;
+    ++counters.discarded_by_reason.at(static_cast<std::size_t>(reason));
+}
+
 void Router::Impl::discard(Discard reason, const Datagram& datagram) {
     // Neither is wrong: several virtual routers share a link, and networks loop packets back.
     if (reason == Discard::VirtualRouterId || reason == Discard::OwnPacket) {
         return;
     }
-    ++counters.discarded;
-    ++counters.discarded_by_reason.at(static_cast<std::size_t>(reason));
+    count_discard(reason);
     if (throttle.allow(Concern::Kind::Discarded, reason, Clock::now())) {
         environment.on_concern(config.name,
                                {Concern::Kind::Discarded, reason, without_zone(datagram.source),
@@ -384,7 +388,7 @@ void Router::Impl::discard(Discard reason, const Datagram& datagram) {
     }
 }
 
-/// What is accepted and still worth a word to the operator.
+/// What no check refuses and is still worth a word to the operator.
 void Router::Impl::judge_peer(const DecodedAdvertisement& decoded) {
     using Kind = Concern::Kind;
     const ReceivedAdvertisement& advert = decoded.advertisement;
@@ -395,6 +399,9 @@ void Router::Impl::judge_peer(const DecodedAdvertisement& decoded) {
                           ? "none of its virtual addresses is ours: another cluster uses this "
                             "virtual router id; ignored"
                           : "its virtual addresses are not all ours");
+    }
+    if (decoded.address_list_disjoint) {
+        return;  // what else differs decides nothing
     }
     const bool has_choice = config.version == Version::V3 && config.family == Family::Ipv4;
     if (has_choice && decoded.checksum_form != config.checksum_form) {
