@@ -35,7 +35,8 @@ struct Notice {
     std::string interface;
     /// Detail for people, such as the text of an errno.
     std::string text;
-    /// Of a conflict: the group of the address, and what the intruder says its hardware address is.
+    /// Of AddressConflict and AddressContested: the group of the address. Of a conflict: what the
+    /// intruder says its hardware address is.
     std::string group{};
     std::optional<MacAddress> mac{};
 };

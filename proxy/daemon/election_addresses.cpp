@@ -310,38 +310,22 @@ void Election::Impl::on_send_error(const std::string& name, const std::string& t
     report(messages::kAdvertisementNotSent, {{"instance", name}, {"error", text}});
 }
 
-/// Counted in the instance's alarms as well, with the intruder's name.
-void Election::Impl::on_conflict(const netlink::Notice& notice) {
-    const std::string mac = mac_text(notice.mac);
-    const std::string address = notice.address.to_string();
-    find(notice.group)
-        ->alarms.raise(
-            {"address-conflict", address, mac, notice.text, 0, std::chrono::system_clock::now()});
-    report(messages::kAddressConflict, {{"instance", notice.group},
-                                        {"address", address},
-                                        {"interface", notice.interface},
-                                        {"mac", mac},
-                                        {"detail", notice.text}});
-}
-
+/// What concerns one instance is among its alarms as well.
 void Election::Impl::on_notice(const netlink::Notice& notice) {
-    if (notice.kind == netlink::Notice::Kind::AddressConflict) {
-        on_conflict(notice);
-        return;
-    }
-    if (notice.kind == netlink::Notice::Kind::AddressContested) {
+    const std::string address = notice.address.to_string();
+    Fields fields{{"address", address}, {"interface", notice.interface}, {"error", notice.text}};
+    if (!notice.group.empty()) {
+        const bool conflict = notice.kind == netlink::Notice::Kind::AddressConflict;
+        const std::string mac = mac_text(notice.mac);
         find(notice.group)
-            ->alarms.raise({"address-contested", notice.address.to_string(), "unknown",
-                            "removed " + notice.text, 0, std::chrono::system_clock::now()});
-        report(messages::kAddressContested, {{"instance", notice.group},
-                                             {"address", notice.address.to_string()},
-                                             {"interface", notice.interface},
-                                             {"error", notice.text}});
-        return;
+            ->alarms.raise({conflict ? "address-conflict" : "address-contested", address, mac,
+                            notice.text, 0, std::chrono::system_clock::now()});
+        fields.insert(fields.begin(), {"instance", notice.group});
+        if (conflict) {
+            fields.emplace_back("mac", mac);
+        }
     }
-    report(message_of(notice.kind), {{"address", notice.address.to_string()},
-                                     {"interface", notice.interface},
-                                     {"error", notice.text}});
+    report(message_of(notice.kind), std::move(fields));
 }
 
 void Election::Impl::on_route(const netlink::RouteNotice& notice) {

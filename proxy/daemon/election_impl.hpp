@@ -111,7 +111,6 @@ struct Election::Impl : vrrp::RouterEnvironment {
                                const vrrp::ReceivedAdvertisement& advert) override;
     void on_send_error(const std::string& name, const std::string& text) override;
     void on_notice(const netlink::Notice& notice);
-    void on_conflict(const netlink::Notice& notice);
     void on_route(const netlink::RouteNotice& notice);
 
     static void add_winner(Instance& instance, vrrp::Reason reason, Fields& fields);

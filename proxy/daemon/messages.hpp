@@ -168,14 +168,14 @@ inline constexpr Message kAddressesNotAdded{
 inline constexpr Message kAddressConflict{
     "ADDRESS_CONFLICT", Level::Error,
     "({instance}) another machine claims virtual address {address} on {interface}: MAC address "
-    "{mac}; {detail}",
+    "{mac}; {error}",
     "find that machine and take the address off it; until then some clients reach it instead of "
     "this node",
     true};
 inline constexpr Message kAddressContested{
     "ADDRESS_CONTESTED", Level::Error,
-    "({instance}) virtual address {address} was removed from {interface} by somebody else {error}; "
-    "each time it was put back",
+    "({instance}) somebody on this host fights for virtual address {address} on {interface}: "
+    "{error}, put back each time",
     "find the program on this host: NetworkManager, systemd-networkd, another keepalived", true};
 inline constexpr Message kAddressRepaired{
     "ADDRESS_REPAIRED", Level::Warning,
