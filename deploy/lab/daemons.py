@@ -76,8 +76,39 @@ class Nginx:
         self._process.stop(signal.SIGTERM)
 
 
-class Tandem:
+class Daemon:
+    """What the daemons of a node have in common. The subclass sets `program`, `host`, `namespace`, `process`, `log_path`."""
+
+    def has(self, address):
+        return address in self.namespace.addresses()
+
+    def log(self):
+        if not os.path.exists(self.log_path):
+            return ""
+        with open(self.log_path, encoding="utf-8", errors="replace") as handle:
+            return handle.read()
+
+    def pids(self):
+        """All its processes in this namespace, parents first."""
+        return parents_first([pid for pid in self.namespace.pids() if executable(pid) == self.program])
+
+    def node_pid(self):
+        """The process that elects: the only child of the one that was started, or that one itself."""
+        return only_child(self.process.pid) or self.process.pid
+
+    def signal_all(self, number):
+        """Signals every process, parents before children. Returns the moment."""
+        pids = self.pids()
+        moment = time.monotonic()
+        for pid in pids:
+            signal_pid(pid, number)
+        return moment
+
+
+class Tandem(Daemon):
     """One tandemd with its run directory and its tandemctl."""
+
+    program = "tandemd"
 
     def __init__(self, lab, host, binaries, configuration):
         """`configuration`: path of the file to run with."""
@@ -139,31 +170,6 @@ class Tandem:
         except AssertionError as error:
             raise AssertionError(f"{error}; it is {self.state(name)}; log:\n{self.log()[-4000:]}") from None
 
-    def has(self, address):
-        return address in self.namespace.addresses()
-
-    def log(self):
-        if not os.path.exists(self.log_path):
-            return ""
-        with open(self.log_path, encoding="utf-8", errors="replace") as handle:
-            return handle.read()
-
-    def pids(self):
-        """All processes of the daemon in this namespace, parents first."""
-        return parents_first([pid for pid in self.namespace.pids() if executable(pid) == "tandemd"])
-
-    def node_pid(self):
-        """The process that elects and relays: the only child of the one that was started, or that one itself."""
-        return only_child(self.process.pid) or self.process.pid
-
-    def signal_all(self, number):
-        """Signals every process of the daemon, the guardian before the node. Returns the moment."""
-        pids = self.pids()
-        moment = time.monotonic()
-        for pid in pids:
-            signal_pid(pid, number)
-        return moment
-
     def kill_all(self):
         """SIGKILL to every process; the lease, not the daemon, must take the address away."""
         moment = self.signal_all(signal.SIGKILL)
@@ -196,8 +202,10 @@ class Tandem:
         shutil.rmtree(self.run_directory, ignore_errors=True)
 
 
-class Keepalived:
+class Keepalived(Daemon):
     """The real keepalived as elector on one node, for interoperation and to check the lab itself."""
+
+    program = "keepalived"
 
     def __init__(self, lab, host, configuration_text):
         self.lab, self.host = lab, host
@@ -207,6 +215,7 @@ class Keepalived:
         self.configuration = os.path.join(self.directory, "keepalived.conf")
         with open(self.configuration, "w", encoding="ascii") as handle:
             handle.write(configuration_text)
+        self.log_path = os.path.join(self.directory, "output.log")
         self.environment = {}
         self.process = None
 
@@ -217,23 +226,8 @@ class Keepalived:
         self.process = Process(self.namespace, [
             "keepalived", "-n", "-l", "-D", "-P", "-f", self.configuration, "-p", pid_file("parent"),
             "-r", pid_file("vrrp"), "-c", pid_file("check"),
-        ], os.path.join(self.directory, "output.log"), self.environment)
+        ], self.log_path, self.environment)
         self.process.wait_output("Entering BACKUP STATE")
-
-    def pids(self):
-        """All its processes in this namespace, parents first."""
-        return parents_first([pid for pid in self.namespace.pids() if executable(pid) == "keepalived"])
-
-    def node_pid(self):
-        """The process that elects: the only child of the one that was started."""
-        return only_child(self.process.pid) or self.process.pid
-
-    def signal_all(self, number):
-        pids = self.pids()
-        moment = time.monotonic()
-        for pid in pids:
-            signal_pid(pid, number)
-        return moment
 
     def kill_all(self):
         return self.signal_all(signal.SIGKILL)
@@ -242,6 +236,3 @@ class Keepalived:
         moment = time.monotonic()
         self.process.stop(signal.SIGTERM)
         return moment
-
-    def has(self, address):
-        return address in self.namespace.addresses()

@@ -37,7 +37,6 @@ class KeepalivedNode(Keepalived):
 
     def __init__(self, lab, host, text, _binaries=None):
         super().__init__(lab, host, text)
-        self.log_path = os.path.join(self.directory, "output.log")
         self.mac = frames.hardware_address(self.namespace)
 
     def start(self):
@@ -57,12 +56,6 @@ class KeepalivedNode(Keepalived):
         moment = super().kill_all()
         self.process.wait()
         return moment
-
-    def log(self):
-        if not os.path.exists(self.log_path):
-            return ""
-        with open(self.log_path, encoding="utf-8", errors="replace") as handle:
-            return handle.read()
 
     def cleanup(self):
         self.signal_all(signal.SIGCONT)

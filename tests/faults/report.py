@@ -1,6 +1,4 @@
-"""What a run found, as netlink/FAULTS.md and as a JUnit file."""
-
-import xml.etree.ElementTree as tree
+"""What a run found, as netlink/FAULTS.md."""
 
 from .registry import ELSEWHERE, FAULTS
 from .scene import HIGH, INTERVAL, LOW, MARGIN
@@ -63,14 +61,3 @@ def document(keepalived, outcomes):
         keepalived=keepalived, interval=round(INTERVAL * 1000), high=HIGH, low=LOW, margin=round(MARGIN * 1000),
         passed=sum(1 for each in judged if not each.failures), all=len(judged), table=table(outcomes),
         elsewhere="\n".join(f"- {row} {title}: {why}." for row, title, why in ELSEWHERE))
-
-
-def junit(path, cases):
-    """`cases`: list of (class, name, seconds, failure text or None)."""
-    suite = tree.Element("testsuite", name="faults", tests=str(len(cases)),
-                         failures=str(sum(1 for case in cases if case[3] is not None)))
-    for kind, name, took, failure in cases:
-        element = tree.SubElement(suite, "testcase", classname=kind, name=name, time=f"{took:.2f}")
-        if failure is not None:
-            tree.SubElement(element, "failure", message="".join(failure.splitlines()[:1])).text = failure
-    tree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)

@@ -9,23 +9,20 @@ import argparse
 import concurrent.futures
 import json
 import os
-import subprocess
 import sys
-import time
 import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Instead of this file's own folder: its modules are those of a package.
 sys.path[:1] = [os.path.join(ROOT, "deploy"), os.path.join(ROOT, "tests")]
 
-from lab import topology  # noqa: E402  (the paths above come first)
+from lab import topology, units  # noqa: E402  (the paths above come first)
 
 from faults import address, link, peer, process, report, shortage  # noqa: E402
 from faults.registry import FAULTS  # noqa: E402
 from faults.scene import Outcome, Scene  # noqa: E402
 
 THEMES = (process, link, address, peer, shortage)
-UNIT_SECONDS = 120
 
 
 def run_unit(name, kind, binaries, full):
@@ -54,33 +51,9 @@ def run_unit(name, kind, binaries, full):
     print(json.dumps({"outcome": vars(outcome), "logs": logs}))
 
 
-def spawn(name, kind, options):
-    """In the parent: the unit's result, or an error. The child cleans up after itself on SIGTERM."""
-    started = time.monotonic()
-    child = subprocess.Popen(
-        [sys.executable, os.path.abspath(__file__), "--binaries", options.binaries, "--unit", name, "--kinds", kind,
-         *([] if options.subset else ["--full"])],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        out, err = child.communicate(timeout=UNIT_SECONDS)
-        result = json.loads(out.splitlines()[-1]) if child.returncode == 0 else \
-            {"error": err.strip()[-3000:] or "no result"}
-    except subprocess.TimeoutExpired:
-        child.terminate()
-        child.communicate(timeout=30)
-        result = {"error": f"not finished within {UNIT_SECONDS} s"}
-    except BaseException:
-        child.terminate()
-        raise
-    if child.returncode < 0:
-        topology.remove_leftovers()  # it was killed and could not clean up
-    return result, time.monotonic() - started
-
-
-def keepalived_version():
-    shown = subprocess.run(["dpkg-query", "-W", "-f=${Version}", "keepalived"], capture_output=True, text=True,
-                           check=False)
-    return shown.stdout.strip() or "of unknown version"
+def arguments(name, kind, options):
+    """Of the child that runs one unit."""
+    return ["--binaries", options.binaries, "--unit", name, "--kinds", kind, *([] if options.subset else ["--full"])]
 
 
 class Run:
@@ -141,18 +114,18 @@ def main():
     topology.require_root()
     topology.raise_on_signals()
     run = Run()
-    units = sorted(chosen(options), key=lambda unit: not FAULTS[unit[0]].slow)
+    order = sorted(chosen(options), key=lambda unit: not FAULTS[unit[0]].slow)
     for alone in (False, True):
         with concurrent.futures.ThreadPoolExecutor(1 if alone else options.jobs) as pool:
-            started = {pool.submit(spawn, name, kind, options): (name, kind)
-                       for name, kind in units if FAULTS[name].alone == alone}
+            started = {pool.submit(units.spawn, os.path.abspath(__file__), *arguments(name, kind, options)): (name, kind)
+                       for name, kind in order if FAULTS[name].alone == alone}
             for future in concurrent.futures.as_completed(started):
                 run.add(*started[future], *future.result())
     if options.junit:
-        report.junit(options.junit, sorted(run.cases, key=lambda case: case[:3]))
+        units.write_junit(options.junit, "faults", sorted(run.cases, key=lambda case: case[:3]))
     if options.write and not options.subset and not options.only:
         with open(options.write, "w", encoding="ascii") as handle:
-            handle.write(report.document(keepalived_version(), run.outcomes))
+            handle.write(report.document(units.package_version("keepalived"), run.outcomes))
     print(f"{len(run.cases) - run.failed} passed, {run.failed} failed")
     return 1 if run.failed or not run.cases else 0
 

@@ -84,7 +84,7 @@ class KeepalivedNode:
 
     def __init__(self, lab, family, text):
         self._daemon = Keepalived(lab, self.host, text)
-        self._log = os.path.join(self._daemon.directory, "output.log")
+        self._log = self._daemon.log_path
         self.family = family
         self.macs = {frames.hardware_address(lab.hosts[self.host])}
 

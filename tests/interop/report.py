@@ -1,6 +1,4 @@
-"""What a run found, as vrrp/INTEROP.md and as a JUnit file. The document has no dates or times: it can be compared."""
-
-import xml.etree.ElementTree as tree
+"""What a run found, as vrrp/INTEROP.md. The document has no dates or times: it can be compared."""
 
 from scenarios import COMBINATIONS, HIGH, LOW, SCENARIOS, SLACK
 
@@ -90,14 +88,3 @@ def document(versions, outcomes, observations):
         versions="\n".join(f"- {name} {version}" for name, version in versions), high=HIGH, low=LOW,
         slack=round(SLACK * 1000), passed=sum(1 for outcome in outcomes.values() if outcome.passed), all=len(outcomes),
         matrix=matrix(outcomes), mismatches=mismatch_table(observations))
-
-
-def junit(path, cases):
-    """`cases`: list of (class, name, seconds, failure text or None)."""
-    suite = tree.Element("testsuite", name="interop", tests=str(len(cases)),
-                         failures=str(sum(1 for case in cases if case[3] is not None)))
-    for kind, name, seconds, failure in cases:
-        element = tree.SubElement(suite, "testcase", classname=kind, name=name, time=f"{seconds:.2f}")
-        if failure is not None:
-            tree.SubElement(element, "failure", message="".join(failure.splitlines()[:1])).text = failure
-    tree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)

@@ -7,20 +7,18 @@ import argparse
 import concurrent.futures
 import json
 import os
-import subprocess
 import sys
-import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "deploy"), os.path.dirname(os.path.abspath(__file__))]
 
 from lab import topology  # noqa: E402  (the paths above come first)
+from lab import units as runner  # noqa: E402
 
 import mismatches  # noqa: E402
 import report  # noqa: E402
 import scenarios  # noqa: E402
 
-UNIT_SECONDS = 120
 # One of each peer, version, family, transport and authentication, and every scenario at least twice.
 SUBSET = (
     "frr-v2-ipv4-multicast/tandem-higher", "frr-v3-ipv4-multicast/*", "frr-v3-ipv6-multicast/*",
@@ -58,34 +56,6 @@ def run_unit(name, binaries):
     else:
         result = {"observation": vars(mismatches.run_mismatch(binaries, unit))}
     print(json.dumps(result))
-
-
-def spawn(name, binaries):
-    """In the parent: the unit's result, or an error. The child cleans up after itself on SIGTERM."""
-    started = time.monotonic()
-    child = subprocess.Popen([sys.executable, os.path.abspath(__file__), "--binaries", binaries, "--unit", name],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        out, err = child.communicate(timeout=UNIT_SECONDS)
-        result = json.loads(out.splitlines()[-1]) if child.returncode == 0 else \
-            {"error": err.strip()[-3000:] or "no result"}
-    except subprocess.TimeoutExpired:
-        child.terminate()
-        child.communicate(timeout=30)
-        result = {"error": f"not finished within {UNIT_SECONDS} s"}
-    except BaseException:
-        child.terminate()
-        raise
-    return result, time.monotonic() - started
-
-
-def package_versions():
-    def version(package):
-        shown = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True,
-                               check=False)
-        return shown.stdout.strip() or "unknown"
-
-    return [("keepalived", version("keepalived")), ("FRR", version("frr"))]
 
 
 class Run:
@@ -142,16 +112,17 @@ def main():
     order = sorted(units, key=lambda name: "v2" not in name)
     run = Run()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        started = {pool.submit(spawn, name, binaries): name for name in order}
+        started = {pool.submit(runner.spawn, os.path.abspath(__file__), "--binaries", binaries, "--unit", name): name for name in order}
         for future in concurrent.futures.as_completed(started):
             run.add(started[future], units[started[future]], *future.result())
     if options.junit:
-        report.junit(options.junit, sorted(run.cases))
+        runner.write_junit(options.junit, "interop", sorted(run.cases))
     if options.write and not options.subset and not options.only:
         place = list(all_units().values())
+        versions = [("keepalived", runner.package_version("keepalived")), ("FRR", runner.package_version("frr"))]
         run.observations.sort(key=lambda each: place.index(each[0]))
         with open(options.write, "w", encoding="ascii") as handle:
-            handle.write(report.document(package_versions(), run.outcomes, run.observations))
+            handle.write(report.document(versions, run.outcomes, run.observations))
     print(f"{len(run.cases) - run.failed} passed, {run.failed} failed")
     return 1 if run.failed or not run.cases else 0
 
