@@ -382,8 +382,8 @@ void VipManager::Impl::count_repair(Group& group, std::size_t position) {
     callbacks_.on_notice({.kind = Kind::AddressContested,
                           .address = address.address,
                           .interface = address.interface,
-                          .text = "removed " + std::to_string(kContestedRepairs) + " times within " +
-                                  std::to_string(kContestedTime.count()) + " s",
+                          .text = "removed " + std::to_string(kContestedRepairs) +
+                                  " times within " + std::to_string(kContestedTime.count()) + " s",
                           .group = group.config.name});
 }
 

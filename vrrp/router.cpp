@@ -78,7 +78,6 @@ struct Router::Impl : std::enable_shared_from_this<Router::Impl> {
     void wait_for_packets();
     void receive_packets();
     void accept(const Datagram& datagram);
-    void count_discard(Discard reason);
     void discard(Discard reason, const Datagram& datagram);
     void judge_peer(const DecodedAdvertisement& decoded);
     void raise_concern(Concern::Kind kind, const IpAddress& from, std::string detail);
@@ -359,7 +358,7 @@ void Router::Impl::accept(const Datagram& datagram) {
     judge_peer(decoded);
     keep_replay_marks();
     if (decoded.address_list_disjoint) {
-        count_discard(Discard::AddressList);
+        counters.discard(Discard::AddressList);
         return;
     }
     ++counters.adverts_received;
@@ -370,17 +369,12 @@ void Router::Impl::accept(const Datagram& datagram) {
     }
 }
 
-void Router::Impl::count_discard(Discard reason) {
-    ++counters.discarded;
-    ++counters.discarded_by_reason.at(static_cast<std::size_t>(reason));
-}
-
 void Router::Impl::discard(Discard reason, const Datagram& datagram) {
     // Neither is wrong: several virtual routers share a link, and networks loop packets back.
     if (reason == Discard::VirtualRouterId || reason == Discard::OwnPacket) {
         return;
     }
-    count_discard(reason);
+    counters.discard(reason);
     if (throttle.allow(Concern::Kind::Discarded, reason, Clock::now())) {
         environment.on_concern(config.name,
                                {Concern::Kind::Discarded, reason, without_zone(datagram.source),

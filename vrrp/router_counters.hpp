@@ -27,9 +27,14 @@ struct RouterCounters {
     std::uint64_t discarded = 0;
     /// The same by reason; index: Discard. Names for people and metrics: to_string(Discard).
     std::array<std::uint64_t, kDiscardReasons> discarded_by_reason{};
+    /// Counts one of them.
+    void discard(Discard reason) {
+        ++discarded;
+        ++discarded_by_reason.at(static_cast<std::size_t>(reason));
+    }
     /// Packets that the kernel dropped because the socket's buffer was full.
     std::uint64_t dropped = 0;
-    /// Accepted advertisements whose addresses are not the configured ones.
+    /// Advertisements whose addresses are not the configured ones.
     std::uint64_t address_list_mismatches = 0;
     /// Accepted version 3 IPv4 advertisements in the checksum form that this node does not send:
     /// a peer that accepts one form only (keepalived) does not hear this node.
