@@ -19,8 +19,9 @@ namespace tandem::relay {
 
 namespace {
 
-/// Descriptors for the rest of the node: logs, netlink, VRRP, checks, the control socket.
-constexpr std::size_t kReservedDescriptors = 64;
+/// Descriptors for the rest of the node: logs, netlink, VRRP, checks, the control socket. More than
+/// what DescriptorReserve keeps free, so that the limit in connections is met first.
+constexpr std::size_t kReservedDescriptors = 96;
 /// Descriptors of a worker beside its listeners: epoll sets, timer, wake-up.
 constexpr std::size_t kReservedPerWorker = 5;
 

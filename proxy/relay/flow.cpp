@@ -79,7 +79,8 @@ bool Flow::try_connect(std::size_t upstream) {
     const ServiceConfig& config = shard_.config();
     Peer& peer = peers_[kUpstream];
     upstream_ = static_cast<std::uint16_t>(upstream);
-    auto socket = start_connect(config.upstreams[upstream].endpoint, config.source_address);
+    auto socket = start_connect(config.upstreams[upstream].endpoint, config.source_address,
+                                shard_.reactor().connect_bound());
     error_code error;
     if (socket.has_value()) {
         peer.socket = std::move(*socket);

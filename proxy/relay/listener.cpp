@@ -10,6 +10,9 @@ namespace tandem::relay {
 namespace {
 /// Connections accepted in one turn: the rest waits behind the flows that are there already.
 constexpr unsigned kAcceptBatch = 8;
+/// So near to the bound for descriptors it is asked before a connection is taken from the queue:
+/// one that is taken and cannot be kept is lost, one that waits is served later.
+constexpr int kNearBound = 64;
 /// After a shortage; short enough not to be felt, long enough not to spin.
 constexpr std::chrono::milliseconds kShortagePause{100};
 constexpr std::chrono::seconds kAnnouncementInterval{1};
@@ -65,6 +68,20 @@ void Listener::run() {
     reactor_.requeue(*this);
 }
 
+boost::system::result<Descriptor> Listener::accept_bounded() {
+    const int bound = reactor_.accept_bound();
+    if (failing_ != 0 || last_descriptor_ >= bound - kNearBound) {
+        if (const error_code error = accept_obstacle(socket_, bound)) {
+            return error;
+        }
+    }
+    auto socket = accept_connection(socket_, bound);
+    if (socket.has_value()) {
+        last_descriptor_ = socket->get();
+    }
+    return socket;
+}
+
 bool Listener::accept_one() {
     if (!owner_.admit()) {
         paused_ = true;
@@ -75,7 +92,7 @@ bool Listener::accept_one() {
         announce_pause(owner_.limit_reached());
         return false;
     }
-    auto socket = accept_connection(socket_);
+    auto socket = accept_bounded();
     if (socket.has_value()) {
         tell_failing(0);
         owner_.accepted(std::move(*socket));

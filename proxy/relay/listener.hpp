@@ -46,13 +46,15 @@ class Listener final : public EventHandler, public Task, public Timer {
     /// Ends a pause.
     void resume();
     /// Hands one connection of the kernel's queue to the owner without asking admit(), also while
-    /// frozen. False: the queue is empty.
+    /// frozen, and from the reserve of descriptors: it is not kept. False: the queue is empty.
     bool accept_next();
 
   private:
     void on_events(std::uint32_t events) override;
     void run() override;
     void on_timeout() override;
+    /// Within the bound that leaves the rest of the process its descriptors.
+    boost::system::result<Descriptor> accept_bounded();
     /// One connection. False: stop for now.
     bool accept_one();
     bool accept_failed(const error_code& error);
@@ -71,6 +73,8 @@ class Listener final : public EventHandler, public Task, public Timer {
     /// The pause was announced and its end was not.
     bool announced_ = false;
     TimePoint last_announcement_{};
+    /// The number of the last connection's descriptor.
+    int last_descriptor_ = 0;
     /// As last told to the owner.
     int failing_ = 0;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "proxy/relay/buffer_pool.hpp"
+#include "proxy/relay/descriptor_reserve.hpp"
 #include "proxy/relay/slot_table.hpp"
 #include "proxy/relay/timer_wheel.hpp"
 
@@ -80,6 +81,9 @@ class Reactor {
 
     /// Time of this turn.
     [[nodiscard]] TimePoint now() const { return now_; }
+    /// Descriptors of new connections are to be numbered below these (see DescriptorReserve).
+    [[nodiscard]] int accept_bound() { return descriptors_.accept_bound(now_); }
+    [[nodiscard]] int connect_bound() { return descriptors_.connect_bound(now_); }
     BufferPool& buffers() { return buffers_; }
 
   private:
@@ -94,6 +98,7 @@ class Reactor {
 
     TimePoint now_ = Clock::now();
     BufferPool buffers_;
+    DescriptorReserve descriptors_;
     SlotTable<EventHandler> handlers_;
     TimerWheel wheel_{now_};
     TaskList tasks_;

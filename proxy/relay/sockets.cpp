@@ -2,9 +2,11 @@
 
 #include <cerrno>
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -45,6 +47,10 @@ error_code bind_socket(const Descriptor& socket, const Endpoint& endpoint) {
         return last_error();
     }
     return {};
+}
+
+error_code out_of_descriptors() {
+    return {EMFILE, boost::system::system_category()};
 }
 
 error_code allow_any_local_address(const Descriptor& socket, const Endpoint& endpoint) {
@@ -127,19 +133,38 @@ boost::system::result<Endpoint> local_endpoint(const Descriptor& socket) {
     return endpoint;
 }
 
-boost::system::result<Descriptor> accept_connection(const Descriptor& listener) {
+boost::system::result<Descriptor> accept_connection(const Descriptor& listener, int bound) {
     Descriptor socket{::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
     if (!socket.is_open()) {
         return last_error();
     }
+    if (socket.get() >= bound) {
+        return out_of_descriptors();
+    }
     return socket;
 }
 
+error_code accept_obstacle(const Descriptor& listener, int bound) {
+    pollfd queue{.fd = listener.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&queue, 1, 0) == 0) {
+        return {EAGAIN, boost::system::system_category()};
+    }
+    const Descriptor probe{::fcntl(listener.get(), F_DUPFD_CLOEXEC, 0)};
+    if (!probe.is_open()) {
+        // EINVAL: not even number zero is allowed.
+        return errno == EINVAL ? out_of_descriptors() : last_error();
+    }
+    return probe.get() >= bound ? out_of_descriptors() : error_code{};
+}
+
 boost::system::result<Descriptor> start_connect(const Endpoint& target,
-                                                const std::optional<IpAddress>& source) {
+                                                const std::optional<IpAddress>& source, int bound) {
     Descriptor socket = open_socket(target);
     if (!socket.is_open()) {
         return last_error();
+    }
+    if (socket.get() >= bound) {
+        return out_of_descriptors();
     }
     if (const error_code error = set_option(socket, {IPPROTO_TCP, TCP_NODELAY, 1})) {
         return error;

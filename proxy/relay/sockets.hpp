@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -45,12 +46,21 @@ boost::system::result<Descriptor> open_listener(const Endpoint& endpoint);
 error_code check_not_listening(const Endpoint& endpoint);
 boost::system::result<Endpoint> local_endpoint(const Descriptor& socket);
 
-boost::system::result<Descriptor> accept_connection(const Descriptor& listener);
+/// For every `bound` here: a new descriptor with this number or a higher one is closed at once, and
+/// the error is EMFILE.
+constexpr int kNoBound = std::numeric_limits<int>::max();
+
+boost::system::result<Descriptor> accept_connection(const Descriptor& listener,
+                                                    int bound = kNoBound);
+/// What accept_connection() would say, without losing a connection to it: EAGAIN when none waits,
+/// EMFILE when the lowest free descriptor is not below `bound`.
+error_code accept_obstacle(const Descriptor& listener, int bound);
 
 /// A connection attempt from `source` (any port, chosen by connect() for this destination:
 /// IP_BIND_ADDRESS_NO_PORT); the result arrives as an epoll event.
 boost::system::result<Descriptor> start_connect(const Endpoint& target,
-                                                const std::optional<IpAddress>& source);
+                                                const std::optional<IpAddress>& source,
+                                                int bound = kNoBound);
 
 /// What an epoll event says about a connection attempt.
 struct ConnectVerdict {

@@ -4,13 +4,18 @@
 #include "tests/unit/control/raw_client.hpp"
 
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace tandem::control {
@@ -79,6 +84,54 @@ TEST(Server, StatusLineFollowsTheCode) {
     ServerThread node;
     node.backend.reply = {ExitCode::Refused, "not active", nullptr};
     EXPECT_THAT(ask(node, http_post("/v1/failover", "")), StartsWith("HTTP/1.1 409 "));
+}
+
+void run_out_of_descriptors() {
+    ServerThread node;
+    ASSERT_FALSE(node.listen_error);
+    const rlimit limit{.rlim_cur = 64, .rlim_max = 64};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    std::vector<int> fillers;
+    for (int copy = ::dup(0); copy != -1; copy = ::dup(0)) {
+        fillers.push_back(copy);
+    }
+    ASSERT_FALSE(fillers.empty());
+    // One for the client, none for the server.
+    ::close(fillers.back());
+    fillers.pop_back();
+    RawClient client(node.socket_path());
+    ASSERT_TRUE(client.connected());
+    ASSERT_TRUE(client.send(http_get("/v1/status")));
+    timespec before{};
+    timespec after{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    std::this_thread::sleep_for(350ms);
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    EXPECT_LT((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000,
+              30)
+        << "spins";
+    EXPECT_TRUE(node.backend.calls.empty());
+    for (const int filler : fillers) {
+        ::close(filler);
+    }
+    EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 200 OK\r\n"));
+    EXPECT_THAT(ask(node, http_get("/v1/version")), StartsWith("HTTP/1.1 200 OK\r\n"));
+}
+
+// A process of its own: the limit cannot be raised again.
+TEST(Server, PausesWithoutDescriptorsAndRecovers) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "UndefinedBehaviorSanitizer needs a pipe to look at an object's type";
+#endif
+    const pid_t child = ::fork();
+    ASSERT_NE(child, -1);
+    if (child == 0) {
+        run_out_of_descriptors();
+        ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "child failed, see above";
 }
 
 TEST(Server, SeveralRequestsOnOneConnection) {

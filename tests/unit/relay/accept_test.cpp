@@ -178,9 +178,8 @@ void run_out_of_descriptors() {
     do {
         fillers.emplace_back(::dup(upstream.native()));
     } while (fillers.back().is_open());
-    // One is left for the client, none for the engine.
-    fillers.pop_back();
-    fillers.pop_back();
+    // The test's own client takes one of these, the engine none: they are its reserve.
+    fillers.resize(fillers.size() - 24);
     Stream client = relay.connect();
     ASSERT_TRUE(client.send("hello"));
     std::vector<std::string> notices;
@@ -198,8 +197,9 @@ void run_out_of_descriptors() {
     EXPECT_LT((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000,
               15);
     EXPECT_TRUE(relay.notices().empty());
-    // With one descriptor the upstream's is missing: a local error, the client is reset.
-    fillers.pop_back();
+    // With one below the reserve the upstream's is missing: a local error, the client is reset.
+    ASSERT_LT(fillers.front().get(), 64 - 40);
+    fillers.erase(fillers.begin());
     EXPECT_EQ(client.receive_all(), "");
     EXPECT_EQ(client.ending(), Ending::Reset);
     EXPECT_TRUE(eventually([&] { return relay.counters().local_errors == 1; }));
@@ -223,12 +223,51 @@ TEST(Accept, T3_RunningOutOfDescriptorsPausesAndResumes) {
     in_child(run_out_of_descriptors);
 }
 
+void leave_a_reserve() {
+    constexpr std::size_t kClients = 24;
+    const rlimit limit{.rlim_cur = 100, .rlim_max = 100};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    Upstream upstream;
+    Relay relay{Relay::service_to({upstream.endpoint()}), 1, 1000};
+    std::vector<Stream> clients;
+    for (std::size_t count = 0; count < kClients; ++count) {
+        clients.push_back(relay.connect());
+        ASSERT_TRUE(clients.back().is_open());
+    }
+    std::vector<std::string> notices;
+    ASSERT_TRUE(eventually([&] {
+        notices = relay.notices();
+        return !notices.empty();
+    }));
+    EXPECT_EQ(notices, std::vector<std::string>{"paused service: Too many open files"});
+    EXPECT_LT(relay.counters().accepted, kClients);
+    // The rest of the process is not short of descriptors: the clients of this test are part of it.
+    std::vector<Descriptor> others;
+    for (int count = 0; count < 12; ++count) {
+        others.emplace_back(::dup(upstream.native()));
+        ASSERT_TRUE(others.back().is_open()) << "I8, after " << count;
+    }
+    others.clear();
+    // Whoever waits is served when a place is free, and nobody was turned away.
+    for (std::size_t count = 0; count < kClients / 2; ++count) {
+        clients[count].finish();
+        clients[count].reset();
+    }
+    EXPECT_TRUE(eventually([&] { return relay.counters().accepted == kClients; }));
+    EXPECT_EQ(relay.counters().local_errors, 0U);
+    EXPECT_EQ(relay.status().upstreams[0].connect_failures, 0U) << "I6";
+}
+
+TEST(Accept, I8_ConnectionsLeaveDescriptorsToTheRestOfTheProcess) {
+    in_child(leave_a_reserve);
+}
+
 TEST(Accept, T35_DefaultLimitComesFromTheDescriptorLimit) {
     in_child([] {
         const rlimit limit{.rlim_cur = 200, .rlim_max = 200};
         ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
         Upstream upstream;
-        // (200 - 64 - (5 + 1)) / 2 = 65 connections.
+        // (200 - 96 - (5 + 1)) / 2 = 49 connections.
         Relay relay{Relay::service_to({upstream.endpoint()}), 1, 0};
         std::vector<Stream> clients;
         for (int count = 0; count < 30; ++count) {
@@ -259,10 +298,10 @@ TEST(Accept, APauseNamesTheProcessLimitAndItsOrigin) {
 
 TEST(Accept, APauseNamesTheDescriptorLimit) {
     in_child([] {
-        const rlimit limit{.rlim_cur = 74, .rlim_max = 74};
+        const rlimit limit{.rlim_cur = 106, .rlim_max = 106};
         ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
         Upstream child_upstream;
-        // (74 - 64 - (5 + 1)) / 2 = 2 connections.
+        // (106 - 96 - (5 + 1)) / 2 = 2 connections.
         Relay relay{Relay::service_to({child_upstream.endpoint()}), 1, 0};
         const Stream first = relay.connect();
         const Stream second = relay.connect();
@@ -274,7 +313,7 @@ TEST(Accept, APauseNamesTheDescriptorLimit) {
         }));
         EXPECT_EQ(child_notices,
                   std::vector<std::string>{
-                      "paused service: process limit 2 connections (from RLIMIT_NOFILE 74)"});
+                      "paused service: process limit 2 connections (from RLIMIT_NOFILE 106)"});
     });
 }
 
