@@ -137,8 +137,9 @@ def test_x03_stop_node(scene):
 def test_x04_pause(scene):
     scene.start()
     watcher = scene.watch(scene.a)
-    scene.lab.link("node1", False)
+    # In this order: a node that still runs gives the address away when its link goes.
     moment = scene.a.signal_all(signal.SIGSTOP)
+    scene.lab.link("node1", False)
     scene.moved(moment, scene.down() + MARGIN)
     time.sleep(max(0.0, moment + 2.5 - scene.now()))
     scene.lab.link("node1", True)
