@@ -129,21 +129,25 @@ class ServiceBuilder {
     }
 
     void set_source() {
-        if (draft_.source) {
-            const bool same_family =
-                draft_.source->value.is_v4() == draft_.listen.address().is_v4();
-            if (same_family && !draft_.source->value.is_unspecified()) {
-                result_.source_address = draft_.source->value;
-                return;
+        result_.source_addresses = without_duplicates(draft_.sources);
+        if (result_.source_addresses.empty() && !result_.instance.empty()) {
+            result_.source_addresses = {draft_.listen.address()};
+        }
+        result_.source_ports = draft_.source_ports.value_or(result_.source_ports);
+    }
+
+    std::vector<relay::IpAddress> without_duplicates(
+        const std::vector<Located<relay::IpAddress>>& sources) {
+        std::vector<relay::IpAddress> result;
+        for (const auto& source : sources) {
+            if (std::find(result.begin(), result.end(), source.value) == result.end()) {
+                result.push_back(source.value);
+                continue;
             }
-            reporter_.error(
-                draft_.source->at,
-                label() + "source_address " + draft_.source->value.to_string() + " is ignored",
-                "use an address of this node or a virtual address, of the same family");
+            reporter_.warning(source.at, label() + "source_address " + source.value.to_string() +
+                                             " is listed twice");
         }
-        if (!result_.instance.empty()) {
-            result_.source_address = draft_.listen.address();
-        }
+        return result;
     }
 
     void set_limits() {
@@ -190,7 +194,14 @@ class ServiceBuilder {
                             "name the server behind the proxy");
             return;
         }
-        if (result_.source_address && result_.source_address->is_v4() != draft.address.is_v4()) {
+        upstream.source_addresses = without_duplicates(draft.sources);
+        const auto& sources = upstream.source_addresses.empty() ? result_.source_addresses
+                                                                : upstream.source_addresses;
+        const bool usable =
+            std::any_of(sources.begin(), sources.end(), [&](const relay::IpAddress& source) {
+                return source.is_v4() == draft.address.is_v4();
+            });
+        if (!sources.empty() && !usable) {
             reporter_.note(draft.at, label() + upstream.name +
                                          " is of another address family: the kernel chooses the "
                                          "source address of connections to it");

@@ -221,6 +221,7 @@ struct UpstreamDraft {
     std::optional<unsigned> weight;
     CheckDraft check;
     std::optional<CheckerDraft> checker;
+    std::vector<Located<IpAddress>> sources;
 };
 
 struct ServiceDraft {
@@ -233,7 +234,8 @@ struct ServiceDraft {
     bool refused = false;
     std::optional<unsigned> weight;
     std::vector<UpstreamDraft> upstreams;
-    std::optional<Located<IpAddress>> source;
+    std::vector<Located<IpAddress>> sources;
+    std::optional<relay::PortRange> source_ports;
     std::optional<Milliseconds> connect_timeout;
     std::optional<Milliseconds> idle_timeout;
     std::optional<Milliseconds> fin_timeout;

@@ -106,7 +106,43 @@ void read_other_check(UpstreamDraft& upstream, const Value& value) {
     read_block(checker, known, "in this check", kCheckerKeywords, kCheckerUnused, value.reporter);
 }
 
+/// source_address ADDRESS...
+void read_sources(std::vector<Located<IpAddress>>& sources, const Value& value) {
+    for (const Word& word : value.statement.arguments) {
+        const auto parsed = parse_address(word.text);
+        if (!parsed || parsed->is_unspecified() || parsed->is_multicast()) {
+            value.reporter.error(
+                word.at,
+                "source_address: '" + word.text + "' is not an address of a host; it is ignored",
+                "use an address of this node or a virtual address");
+            continue;
+        }
+        sources.push_back({*parsed, word.at});
+    }
+}
+
+/// source_ports FIRST LAST | kernel
+void read_source_ports(ServiceDraft& service, const Value& value) {
+    const std::vector<Word>& words = value.statement.arguments;
+    if (words.size() == 1 && value.word == "kernel") {
+        service.source_ports = relay::PortRange{};
+        return;
+    }
+    const std::int64_t first = parse_integer(value.word).value_or(0);
+    const std::int64_t last = words.size() == 2 ? parse_integer(words[1].text).value_or(0) : 0;
+    if (first < 1024 || last > 65535 || first >= last) {
+        value.reporter.error(value.at, "source_ports needs two ports; the line is ignored",
+                             "write source_ports FIRST LAST with 1024 <= FIRST < LAST <= 65535, or "
+                             "source_ports kernel");
+        return;
+    }
+    service.source_ports = relay::PortRange{.first = static_cast<std::uint16_t>(first),
+                                            .last = static_cast<std::uint16_t>(last)};
+}
+
 constexpr Keyword<UpstreamDraft> kUpstreamKeywords[] = {
+    {"source_address", word(),
+     [](UpstreamDraft& u, const Value& v) { read_sources(u.sources, v); }},
     {"weight", integer(0, kMostWeight),
      [](UpstreamDraft& u, const Value& v) { u.weight = static_cast<unsigned>(v.integer); }},
     {"delay_loop", kPeriod, set_delay_loop<UpstreamDraft>},
@@ -229,10 +265,8 @@ constexpr Keyword<ServiceDraft> kServiceKeywords[] = {
     {"weight", integer(1, kMostWeight),
      [](ServiceDraft& s, const Value& v) { s.weight = static_cast<unsigned>(v.integer); }},
     {"real_server", any(), read_upstream},
-    {"source_address", address(),
-     [](ServiceDraft& s, const Value& v) {
-         s.source = Located<IpAddress>{v.address, v.at};
-     }},
+    {"source_address", word(), [](ServiceDraft& s, const Value& v) { read_sources(s.sources, v); }},
+    {"source_ports", word(), read_source_ports},
     {"upstream_connect_timeout", kPeriod,
      [](ServiceDraft& s, const Value& v) { s.connect_timeout = v.milliseconds(); }},
     {"idle_timeout", kDelay,

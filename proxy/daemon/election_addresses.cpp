@@ -304,6 +304,15 @@ void Election::Impl::on_peer_advertisement(const std::string& name,
     if (advert.priority != vrrp::kReleasePriority) {
         run(failover.on_peer_active(name, advert.source, Clock::now()));
     }
+    share_ports(*find(name), advert.source);
+}
+
+void Election::Impl::share_ports(const Instance& instance, const vrrp::IpAddress& peer) {
+    if (instance.own_source && *instance.own_source != peer) {
+        engine.set_port_share(instance.name(), *instance.own_source < peer
+                                                   ? relay::PortShare::LowerHalf
+                                                   : relay::PortShare::UpperHalf);
+    }
 }
 
 void Election::Impl::on_send_error(const std::string& name, const std::string& text) {

@@ -153,6 +153,11 @@ void Election::Impl::apply_interface(Instance& instance,
             (void)vips.announce_own(config.interface, source);
         }
     }
+    instance.own_source = source;
+    const auto& peers = instance.settings.election.unicast_peers;
+    if (peers.size() == 1) {
+        share_ports(instance, peers.front().address);
+    }
     instance.router->interface_usable(state->index, source);
     apply_faults(instance);
 }

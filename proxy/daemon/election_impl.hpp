@@ -33,6 +33,8 @@ struct Election::Impl : vrrp::RouterEnvironment {
         std::chrono::system_clock::time_point since = std::chrono::system_clock::now();
         Clock::time_point active_since;
         std::uint64_t priority_zero_sent = 0;
+        /// Of its advertisements; once an interface was usable.
+        std::optional<vrrp::IpAddress> own_source;
 
         // Faults, each for people; empty: none.
         std::string interface_fault = "interface not seen yet";
@@ -109,6 +111,8 @@ struct Election::Impl : vrrp::RouterEnvironment {
     void on_release_advertisements(const std::string& name) override;
     void on_peer_advertisement(const std::string& name,
                                const vrrp::ReceivedAdvertisement& advert) override;
+    /// The nodes of a pair take different halves of the source ports.
+    void share_ports(const Instance& instance, const vrrp::IpAddress& peer);
     void on_send_error(const std::string& name, const std::string& text) override;
     void on_notice(const netlink::Notice& notice);
     void on_route(const netlink::RouteNotice& notice);

@@ -135,6 +135,8 @@ json::object service_json(const relay::ServiceStatus& service) {
                                          {"active", upstream.active},
                                          {"connected", upstream.connected},
                                          {"connect_failures", upstream.connect_failures},
+                                         {"ports_in_use", upstream.ports_in_use},
+                                         {"ports", upstream.ports},
                                          {"last_error", upstream.last_error}});
     }
     return {{"name", service.name},
@@ -150,6 +152,7 @@ json::object service_json(const relay::ServiceStatus& service) {
             {"no_upstream", counters.no_upstream},
             {"refused_inactive", counters.refused_inactive},
             {"local_errors", counters.local_errors},
+            {"ports_exhausted", counters.ports_exhausted},
             {"bytes_to_upstream", counters.bytes_to_upstream},
             {"bytes_to_client", counters.bytes_to_client},
             {"upstreams", std::move(upstreams)}};

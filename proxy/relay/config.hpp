@@ -1,6 +1,8 @@
 // What the relay is configured to do. Plain data: filled by proxy/config, read by proxy/relay.
 #pragma once
 
+#include "proxy/relay/port_range.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -41,6 +43,8 @@ struct UpstreamConfig {
     unsigned weight = 1;
     /// Unset: never checked, always up.
     std::optional<HealthCheckConfig> check;
+    /// Instead of the service's.
+    std::vector<IpAddress> source_addresses;
 };
 
 struct ServiceConfig {
@@ -50,9 +54,14 @@ struct ServiceConfig {
     /// Name of the vrrp_instance whose virtual address this service listens on: it accepts and
     /// connects only while that instance is active. Empty: the address is not virtual, always on.
     std::string instance;
-    /// Source address of upstream connections; unset: chosen by the kernel. Defaults to the listen
-    /// address for services on a virtual address; ignored when the family differs.
-    std::optional<IpAddress> source_address;
+    /// Source addresses of upstream connections, one pool; none: the kernel chooses. Defaults to
+    /// the listen address for services on a virtual address. Those of another family than an
+    /// upstream are not used for it.
+    std::vector<IpAddress> source_addresses;
+    /// Explicitly bound ports for connections from these; first zero: the kernel chooses. Outside
+    /// of net.ipv4.ip_local_port_range: the kernel passes over ports that were bound explicitly
+    /// when it looks for one for another program.
+    PortRange source_ports{.first = 10240, .last = 32767};
     Algorithm algorithm = Algorithm::RoundRobin;
     std::vector<UpstreamConfig> upstreams;
     /// Per attempt; at the end the next upstream is tried.

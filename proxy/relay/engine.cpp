@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -44,8 +45,9 @@ struct Engine::Impl {
               [this](std::size_t worker) { workers[worker]->retry_admission(); },
               configuration.max_connections != 0 ? "configured"
                                                  : default_connection_limit_origin()) {
+        SourcePoolFactory pools{std::random_device{}()};
         for (ServiceConfig& service : configuration.services) {
-            services.push_back(std::make_unique<ServiceState>(std::move(service)));
+            services.push_back(std::make_unique<ServiceState>(std::move(service), pools));
         }
     }
 
@@ -228,6 +230,10 @@ void Engine::set_upstream_up(const std::string& service, const std::string& upst
     }
 }
 
+void Engine::set_port_share(const std::string& instance, PortShare share) {
+    impl_->for_instance(instance, [share](ServiceState& service) { service.port_share = share; });
+}
+
 bool Engine::ask_workers() {
     bool answered = true;
     for (const auto& worker : impl_->workers) {
@@ -282,6 +288,7 @@ void add(ServiceCounters& sum, const ShardCounters& part) {
     sum.no_upstream += part.no_upstream.get();
     sum.refused_inactive += part.refused_inactive.get();
     sum.local_errors += part.local_errors.get();
+    sum.ports_exhausted += part.ports_exhausted.get();
     sum.bytes_to_upstream += part.bytes_to_upstream.get();
     sum.bytes_to_client += part.bytes_to_client.get();
 }
@@ -302,6 +309,8 @@ std::vector<ServiceStatus> Engine::status() const {
             upstream.weight = state.config.upstreams[position].weight;
             upstream.up = state.upstream_up[position].load(std::memory_order_relaxed);
             upstream.last_error = state.last_error(position);
+            upstream.ports_in_use = state.sources[position]->ports_in_use();
+            upstream.ports = state.sources[position]->ports(state.port_share.load());
             status.upstreams.push_back(std::move(upstream));
         }
         for (const auto& worker : impl_->workers) {

@@ -71,6 +71,9 @@ class Engine {
     /// Result of health checking. Thread-safe; reaches the workers asynchronously.
     void set_upstream_up(const std::string& service, const std::string& upstream, bool up);
 
+    /// Which part of the source ports new connections of the instance's services take.
+    void set_port_share(const std::string& instance, PortShare share);
+
     /// Asks every worker for a sign of life. @return whether all have answered the last question.
     bool ask_workers();
     /// As cheap as active_connections() while all is well.

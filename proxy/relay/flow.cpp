@@ -79,15 +79,15 @@ bool Flow::try_connect(std::size_t upstream) {
     const ServiceConfig& config = shard_.config();
     Peer& peer = peers_[kUpstream];
     upstream_ = static_cast<std::uint16_t>(upstream);
-    auto socket = start_connect(config.upstreams[upstream].endpoint, config.source_address,
-                                shard_.reactor().connect_bound());
-    error_code error;
-    if (socket.has_value()) {
-        peer.socket = std::move(*socket);
+    ConnectAttempt attempt =
+        shard_.sources(upstream).connect(config.upstreams[upstream].endpoint, shard_.port_share(),
+                                         shard_.reactor().now(), shard_.reactor().connect_bound());
+    lease_ = attempt.lease;
+    error_code error = attempt.error;
+    if (!error) {
+        peer.socket = std::move(attempt.socket);
         // Only now: the kernel reports a hang-up for a socket that never began to connect.
         error = watch(peer);
-    } else {
-        error = socket.error();
     }
     if (!error) {
         if (config.connect_timeout > Milliseconds::zero()) {
@@ -96,17 +96,27 @@ bool Flow::try_connect(std::size_t upstream) {
         return true;
     }
     peer.socket.close();
+    give_back_port(PortState::Dirty);
     if (!is_local_shortage(error)) {
         attempt_failed(error.message());
         return false;
     }
     shard_.counters().local_errors.add();
     local_error_ = true;
-    if (error.value() != EADDRNOTAVAIL) {
+    if (error.value() == EADDRNOTAVAIL) {
+        shard_.counters().ports_exhausted.add();
+    } else {
         // Ports are short for one destination only; everything else is short for all.
         end(End::LocalError);
     }
     return false;
+}
+
+void Flow::give_back_port(PortState state) {
+    if (lease_.port == 0) {
+        return;
+    }
+    shard_.sources(upstream_).give_back(std::exchange(lease_, {}), state, shard_.reactor().now());
 }
 
 void Flow::attempt_failed(const std::string& text) {
@@ -138,6 +148,7 @@ void Flow::abandon_attempt(const std::string& text) {
     shard_.reactor().forget(peer.token);
     // It may have been established a moment ago; before that a reset is no packet.
     close_with_reset(peer.socket);
+    give_back_port(PortState::Dirty);
     peer.half.replace_source();
     peers_[kClient].half.replace_sink();
     Timer::unlink();
@@ -393,7 +404,8 @@ void Flow::give_back_buffer(Peer& peer) {
 // ---- the end
 
 void Flow::end(End reason) {
-    if (phase_ == Phase::Relaying || phase_ == Phase::Delivering) {
+    const bool was_connected = phase_ != Phase::Connecting;
+    if (was_connected) {
         shard_.upstream_counters(upstream_).active.subtract(1);
     }
     phase_ = Phase::Ended;
@@ -402,6 +414,9 @@ void Flow::end(End reason) {
     close_sockets(reason == End::Finished          ? Closing::Orderly
                   : reason == End::DemotedSilently ? Closing::Silent
                                                    : Closing::Reset);
+    // An upstream that was told of no end, or of one while it accepted, may see it as alive.
+    give_back_port(was_connected && reason != End::DemotedSilently ? PortState::Clean
+                                                                   : PortState::Dirty);
     for (Peer& peer : peers_) {
         peer.half.abandon();
         give_back_buffer(peer);

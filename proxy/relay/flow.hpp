@@ -4,6 +4,7 @@
 #include "proxy/relay/half.hpp"
 #include "proxy/relay/reactor.hpp"
 #include "proxy/relay/sockets.hpp"
+#include "proxy/relay/source_pool.hpp"
 
 #include <array>
 #include <cstddef>
@@ -81,6 +82,8 @@ class Flow final : public Task, public Timer, public FlowHook {
     bool try_connect(std::size_t upstream);
     void connect_event(std::uint32_t events);
     void attempt_failed(const std::string& text);
+    /// After its socket was closed.
+    void give_back_port(PortState state);
     /// The running attempt came to nothing: on to the next upstream.
     void abandon_attempt(const std::string& text);
     void connected();
@@ -114,6 +117,7 @@ class Flow final : public Task, public Timer, public FlowHook {
     bool local_error_ = false;
     /// Valid while connecting and relaying.
     std::uint16_t upstream_ = 0;
+    SourceLease lease_;
     std::vector<std::uint16_t> tried_;
     std::string last_error_;
     TimePoint last_activity_;

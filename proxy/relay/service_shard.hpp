@@ -54,6 +54,10 @@ class ServiceShard final : public ListenerOwner, public Task {
     [[nodiscard]] Reactor& reactor() { return reactor_; }
     [[nodiscard]] const ServiceConfig& config() const { return state_.config; }
     [[nodiscard]] ShardCounters& counters() { return counters_; }
+    [[nodiscard]] SourcePool& sources(std::size_t upstream) { return *state_.sources[upstream]; }
+    [[nodiscard]] PortShare port_share() const {
+        return state_.port_share.load(std::memory_order_relaxed);
+    }
     [[nodiscard]] UpstreamCounters& upstream_counters(std::size_t upstream) {
         return upstream_counters_[upstream];
     }

@@ -3,10 +3,12 @@
 
 #include "proxy/relay/config.hpp"
 #include "proxy/relay/connection_limits.hpp"
+#include "proxy/relay/source_pool.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -42,6 +44,7 @@ struct ShardCounters {
     Counter no_upstream;
     Counter refused_inactive;
     Counter local_errors;
+    Counter ports_exhausted;
     Counter bytes_to_upstream;
     Counter bytes_to_client;
 };
@@ -55,7 +58,7 @@ struct UpstreamCounters {
 /// Shared by all workers; lives as long as the engine.
 class ServiceState {
   public:
-    explicit ServiceState(ServiceConfig service)
+    ServiceState(ServiceConfig service, SourcePoolFactory& pools)
         : config(std::move(service)),
           limit(config.max_connections),
           life(config.instance.empty() ? 1 : 0),
@@ -64,6 +67,7 @@ class ServiceState {
         for (std::size_t index = 0; index < config.upstreams.size(); ++index) {
             const auto& check = config.upstreams[index].check;
             upstream_up[index] = !check || !check->start_down;
+            sources.push_back(pools.make(config, config.upstreams[index]));
         }
     }
 
@@ -84,6 +88,10 @@ class ServiceState {
     /// Orders to let no packet leave any more; a worker that has not carried out the last one
     /// closes silently what it would reset.
     std::atomic<std::uint64_t> silence_orders{0};
+
+    /// Where connections come from, by upstream; and which part of the ports is this node's.
+    std::vector<std::unique_ptr<SourcePool>> sources;
+    std::atomic<PortShare> port_share{PortShare::Whole};
 
     /// For status() only; every worker's balancer has its own.
     std::vector<std::atomic<bool>> upstream_up;

@@ -53,6 +53,17 @@ error_code out_of_descriptors() {
     return {EMFILE, boost::system::system_category()};
 }
 
+/// Port zero: connect() chooses one for its destination, else bind() would take one for all.
+error_code bind_source(const Descriptor& socket, const Endpoint& source) {
+    // IP_BIND_ADDRESS_NO_PORT is of level IP also for IPv6 sockets.
+    const Option option = source.port() == 0 ? Option{IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1}
+                                             : Option{SOL_SOCKET, SO_REUSEADDR, 1};
+    if (const error_code error = set_option(socket, option)) {
+        return error;
+    }
+    return bind_socket(socket, source);
+}
+
 error_code allow_any_local_address(const Descriptor& socket, const Endpoint& endpoint) {
     if (endpoint.address().is_v4()) {
         return set_option(socket, {IPPROTO_IP, IP_FREEBIND, 1});
@@ -157,32 +168,43 @@ error_code accept_obstacle(const Descriptor& listener, int bound) {
     return probe.get() >= bound ? out_of_descriptors() : error_code{};
 }
 
+StartedConnect start_connect_from(const Endpoint& target, const std::optional<Endpoint>& source,
+                                  int bound) {
+    StartedConnect started;
+    started.socket = open_socket(target);
+    if (!started.socket.is_open()) {
+        started.error = last_error();
+    } else if (started.socket.get() >= bound) {
+        started.error = out_of_descriptors();
+    } else if (source) {
+        started.error = bind_source(started.socket, *source);
+        started.bound = !started.error;
+    }
+    if (!started.error &&
+        ::connect(started.socket.get(), target.data(), static_cast<socklen_t>(target.size())) ==
+            -1 &&
+        errno != EINPROGRESS) {
+        started.error = last_error();
+    }
+    return started;
+}
+
 boost::system::result<Descriptor> start_connect(const Endpoint& target,
                                                 const std::optional<IpAddress>& source, int bound) {
-    Descriptor socket = open_socket(target);
-    if (!socket.is_open()) {
-        return last_error();
-    }
-    if (socket.get() >= bound) {
-        return out_of_descriptors();
-    }
-    if (const error_code error = set_option(socket, {IPPROTO_TCP, TCP_NODELAY, 1})) {
-        return error;
-    }
+    std::optional<Endpoint> from;
     if (source && source->is_v4() == target.address().is_v4()) {
-        // Level IP also for IPv6 sockets.
-        if (const error_code error = set_option(socket, {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1})) {
-            return error;
-        }
-        if (const error_code error = bind_socket(socket, {*source, 0})) {
-            return error;
-        }
+        from = Endpoint{*source, 0};
     }
-    if (::connect(socket.get(), target.data(), static_cast<socklen_t>(target.size())) == -1 &&
-        errno != EINPROGRESS) {
-        return last_error();
+    StartedConnect started = start_connect_from(target, from, bound);
+    if (started.error) {
+        return started.error;
     }
-    return socket;
+    return std::move(started.socket);
+}
+
+void send_at_once(const Descriptor& socket) {
+    // Failure leaves Nagle's algorithm on: slower, not wrong.
+    static_cast<void>(set_option(socket, {IPPROTO_TCP, TCP_NODELAY, 1}));
 }
 
 ConnectVerdict connect_verdict(const Descriptor& socket, std::uint32_t events) {

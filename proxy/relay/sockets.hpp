@@ -56,11 +56,26 @@ boost::system::result<Descriptor> accept_connection(const Descriptor& listener,
 /// EMFILE when the lowest free descriptor is not below `bound`.
 error_code accept_obstacle(const Descriptor& listener, int bound);
 
-/// A connection attempt from `source` (any port, chosen by connect() for this destination:
-/// IP_BIND_ADDRESS_NO_PORT); the result arrives as an epoll event.
+/// A connection attempt; its result arrives as an epoll event.
+struct StartedConnect {
+    Descriptor socket;
+    error_code error;
+    /// The source was bound: EADDRNOTAVAIL tells that this very connection exists already, not
+    /// that the address is not of this host.
+    bool bound = false;
+};
+/// @param source port zero: chosen by connect() for this destination (IP_BIND_ADDRESS_NO_PORT);
+/// else a port that other sockets may have for other destinations (SO_REUSEADDR). Unset: the kernel
+/// chooses both.
+StartedConnect start_connect_from(const Endpoint& target, const std::optional<Endpoint>& source,
+                                  int bound = kNoBound);
+/// The same from any port of `source`, which is ignored when its family is not the target's.
 boost::system::result<Descriptor> start_connect(const Endpoint& target,
                                                 const std::optional<IpAddress>& source,
                                                 int bound = kNoBound);
+/// TCP_NODELAY. The first write of a connection needs it not: Nagle's algorithm holds a small
+/// segment back only while another one is not acknowledged.
+void send_at_once(const Descriptor& socket);
 
 /// What an epoll event says about a connection attempt.
 struct ConnectVerdict {

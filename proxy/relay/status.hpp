@@ -25,6 +25,8 @@ struct ServiceCounters {
     std::uint64_t refused_inactive = 0;
     /// Shortage on this node (ports, descriptors, memory): never blamed on an upstream (I6).
     std::uint64_t local_errors = 0;
+    /// Those of local_errors for which no source address had a port left for the upstream.
+    std::uint64_t ports_exhausted = 0;
     std::uint64_t bytes_to_upstream = 0;
     std::uint64_t bytes_to_client = 0;
 };
@@ -36,6 +38,10 @@ struct UpstreamStatus {
     std::uint64_t active = 0;
     std::uint64_t connected = 0;
     std::uint64_t connect_failures = 0;
+    /// Source ports that are in use for it, and how many this node has. Zero: not bounded by
+    /// tandem.
+    std::uint64_t ports_in_use = 0;
+    std::uint64_t ports = 0;
     /// Last connect failure, for people; empty: none.
     std::string last_error;
 };

@@ -205,16 +205,29 @@ void print_check(std::ostream& out, const relay::HealthCheckConfig& c) {
     out << "\n";
 }
 
+std::string print_sources(const std::vector<relay::IpAddress>& sources) {
+    std::string text;
+    for (const auto& source : sources) {
+        text += ' ' + source.to_string();
+    }
+    return text.empty() ? " -" : text;
+}
+
 void print_service(std::ostream& out, const relay::ServiceConfig& s) {
     out << "service " << s.name << "\n  listen " << s.listen.address().to_string() << ' '
-        << s.listen.port() << " instance " << (s.instance.empty() ? "-" : s.instance) << " source "
-        << (s.source_address ? s.source_address->to_string() : "-") << " algorithm "
+        << s.listen.port() << " instance " << (s.instance.empty() ? "-" : s.instance) << " source"
+        << print_sources(s.source_addresses) << " ports " << s.source_ports.first << '-'
+        << s.source_ports.last << " algorithm "
         << (s.algorithm == relay::Algorithm::RoundRobin ? "rr" : "wrr") << "\n  connect "
         << seconds(s.connect_timeout) << " idle " << seconds(s.idle_timeout) << " fin "
         << seconds(s.fin_timeout) << " max_connections " << s.max_connections << "\n";
     for (const auto& u : s.upstreams) {
         out << "  upstream " << u.name << " to " << u.endpoint.address().to_string() << ' '
-            << u.endpoint.port() << " weight " << u.weight << "\n";
+            << u.endpoint.port() << " weight " << u.weight;
+        if (!u.source_addresses.empty()) {
+            out << " source" << print_sources(u.source_addresses);
+        }
+        out << "\n";
         if (u.check) {
             print_check(out, *u.check);
         }

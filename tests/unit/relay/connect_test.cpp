@@ -134,7 +134,7 @@ TEST(Connect, ClientThatGivesUpEndsTheAttempt) {
 TEST(Connect, T20_SourceThatIsNotOursIsALocalError) {
     Upstream upstream;
     auto service = Relay::service_to({upstream.endpoint()});
-    service.source_address = boost::asio::ip::make_address("198.51.100.77");
+    service.source_addresses = {boost::asio::ip::make_address("198.51.100.77")};
     Relay relay{service};
     Stream client = relay.connect();
     EXPECT_EQ(client.receive_all(), "");
@@ -147,7 +147,7 @@ TEST(Connect, T20_SourceThatIsNotOursIsALocalError) {
 TEST(Connect, SourceAddressIsWhatTheUpstreamSees) {
     Upstream upstream;
     auto service = Relay::service_to({upstream.endpoint()});
-    service.source_address = boost::asio::ip::make_address("127.0.0.9");
+    service.source_addresses = {boost::asio::ip::make_address("127.0.0.9")};
     Relay relay{service};
     Stream client = relay.connect();
     EXPECT_EQ(upstream.accept().remote().address().to_string(), "127.0.0.9");
@@ -166,7 +166,7 @@ TEST_P(ConnectFamilies, Relays) {
     auto service = Relay::service_to({upstream.endpoint()});
     service.listen = loopback(0, GetParam().listen);
     // The default of a virtual service; of no use for the other family.
-    service.source_address = service.listen.address();
+    service.source_addresses = {service.listen.address()};
     Relay relay{service};
     Stream client = relay.connect();
     ASSERT_TRUE(client.send("hello"));

@@ -225,7 +225,7 @@ void purge_closes_the_rest_silently(const Addresses& addresses) {
     Upstream upstream{addresses.own.c_str()};
     auto service = gated(upstream.endpoint());
     service.listen = loopback(0, addresses.vip.c_str());
-    service.source_address = service.listen.address();
+    service.source_addresses = {service.listen.address()};
     BusyWorker node{service};
     node.engine().activate("VI_1");
     std::vector<Stream> streams;
@@ -258,7 +258,7 @@ void nothing_is_left_to_retransmit(const Addresses& addresses) {
     auto service = gated(upstream.endpoint());
     service.name = "service";
     service.listen = loopback(0, addresses.vip.c_str());
-    service.source_address = service.listen.address();
+    service.source_addresses = {service.listen.address()};
     Relay relay{service};
     relay.engine().activate("VI_1");
     Stream client = relay.connect(upstream.endpoint().address());
