@@ -8,6 +8,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <sys/epoll.h>
+#include <unistd.h>
 
 namespace tandem::relay {
 
@@ -15,25 +16,30 @@ namespace {
 
 /// Events fetched at once: large enough to amortise the call, small enough to stay fair.
 constexpr std::size_t kEventBatch = 128;
-
-int create_epoll() {
-    const int descriptor = ::epoll_create1(EPOLL_CLOEXEC);
-    if (descriptor == -1) {
-        throw boost::system::system_error(errno, boost::system::system_category(), "epoll_create1");
-    }
-    return descriptor;
-}
+/// The wheel may lag behind the clock for so long when none of its timers is due.
+constexpr std::chrono::seconds kWheelLag{1};
 
 }  // namespace
 
-Reactor::Reactor()
-    : work_(context_.get_executor()), epoll_(context_, create_epoll()), timer_(context_) {}
+Reactor::Reactor() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    if (epoll_ == -1) {
+        throw boost::system::system_error(errno, boost::system::system_category(), "epoll_create1");
+    }
+    std::uint64_t token = 0;
+    if (const auto error = watch(mailbox_.descriptor(), EPOLLIN, *this, token)) {
+        ::close(epoll_);
+        throw boost::system::system_error(error, "epoll_ctl");
+    }
+}
 
-Reactor::~Reactor() = default;
+Reactor::~Reactor() {
+    ::close(epoll_);
+}
 
 void Reactor::run() {
-    post([] {});
-    context_.run();
+    while (!stopped_) {
+        turn();
+    }
 }
 
 boost::system::error_code Reactor::watch(int descriptor, std::uint32_t events,
@@ -42,7 +48,7 @@ boost::system::error_code Reactor::watch(int descriptor, std::uint32_t events,
     epoll_event event{};
     event.events = events | EPOLLET;
     event.data.u64 = token;
-    if (::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, descriptor, &event) == -1) {
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) == -1) {
         handlers_.erase(token);
         return {errno, boost::system::system_category()};
     }
@@ -53,7 +59,7 @@ void Reactor::schedule(Timer& timer, Clock::duration delay) {
     wheel_.schedule(timer, now_, delay);
     // The exact deadline is up to the wheel; waking up for nothing once is cheaper than asking.
     const auto bounded = std::min<Clock::duration>(delay, std::chrono::hours{24});
-    arm_timer(now_ + bounded + TimerWheel::kTick);
+    wheel_deadline_ = std::min(wheel_deadline_, now_ + bounded + TimerWheel::kTick);
 }
 
 void Reactor::requeue(Task& task) {
@@ -62,53 +68,46 @@ void Reactor::requeue(Task& task) {
     }
 }
 
-void Reactor::begin_work() {
-    const TimePoint now = Clock::now();
-    now_ = now;
-    wheel_.advance(now);
+void Reactor::on_events(std::uint32_t /*events*/) {
+    mailbox_.carry_out();
 }
 
-void Reactor::end_work() {
-    disposed_.clear();
-    if (!tasks_.empty() || more_events_) {
-        if (!turn_posted_) {
-            turn_posted_ = true;
-            boost::asio::post(context_, [this] {
-                turn_posted_ = false;
-                turn();
-            });
-        }
-    } else if (!waiting_) {
-        waiting_ = true;
-        epoll_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                          [this](const boost::system::error_code& error) {
-                              waiting_ = false;
-                              if (!error) {
-                                  turn();
-                              }
-                          });
+int Reactor::patience() const {
+    if (!tasks_.empty()) {
+        return 0;
     }
+    if (wheel_deadline_ == TimePoint::max()) {
+        return -1;
+    }
+    // Rounded up: else the last part of a millisecond is spent turning round.
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(wheel_deadline_ - Clock::now());
+    return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
 }
 
 void Reactor::turn() {
-    begin_work();
-    dispatch_events();
-    run_tasks();
-    end_work();
-}
-
-void Reactor::dispatch_events() {
     std::array<epoll_event, kEventBatch> events;
+    // Fails with EINTR only, and then there is nothing.
     const int count =
-        ::epoll_wait(epoll_.native_handle(), events.data(), static_cast<int>(events.size()), 0);
-    // A full batch means that there may be more. EINTR cannot happen without a timeout.
-    more_events_ = count == static_cast<int>(events.size());
+        ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), patience());
+    now_ = Clock::now();
+    run_timers();
     for (int index = 0; index < count; ++index) {
         const epoll_event& event = events[static_cast<std::size_t>(index)];
         if (EventHandler* handler = handlers_.find(event.data.u64)) {
             handler->on_events(event.events);
         }
     }
+    run_tasks();
+    disposed_.clear();
+}
+
+void Reactor::run_timers() {
+    if (now_ < wheel_deadline_ && now_ - wheel_time_ < kWheelLag) {
+        return;
+    }
+    wheel_time_ = now_;
+    wheel_.advance(now_);
+    wheel_deadline_ = wheel_.next_deadline().value_or(TimePoint::max());
 }
 
 void Reactor::run_tasks() {
@@ -120,25 +119,6 @@ void Reactor::run_tasks() {
         task.unlink();
         task.run();
     }
-}
-
-void Reactor::arm_timer(TimePoint deadline) {
-    if (deadline >= armed_) {
-        return;
-    }
-    armed_ = deadline;
-    timer_.expires_at(deadline);
-    timer_.async_wait([this](const boost::system::error_code& error) {
-        if (error) {
-            return;
-        }
-        armed_ = TimePoint::max();
-        begin_work();
-        if (const auto next = wheel_.next_deadline()) {
-            arm_timer(*next);
-        }
-        end_work();
-    });
 }
 
 }  // namespace tandem::relay
