@@ -155,6 +155,7 @@ json::object service_json(const relay::ServiceStatus& service) {
             {"ports_exhausted", counters.ports_exhausted},
             {"bytes_to_upstream", counters.bytes_to_upstream},
             {"bytes_to_client", counters.bytes_to_client},
+            {"bytes_spliced", counters.bytes_spliced},
             {"upstreams", std::move(upstreams)}};
 }
 

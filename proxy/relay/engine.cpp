@@ -291,6 +291,7 @@ void add(ServiceCounters& sum, const ShardCounters& part) {
     sum.ports_exhausted += part.ports_exhausted.get();
     sum.bytes_to_upstream += part.bytes_to_upstream.get();
     sum.bytes_to_client += part.bytes_to_client.get();
+    sum.bytes_spliced += part.bytes_spliced.get();
 }
 
 }  // namespace

@@ -12,9 +12,6 @@ namespace tandem::relay {
 
 namespace {
 
-/// In one turn and direction; then the other flows of the worker have theirs.
-constexpr std::size_t kBytesPerTurn = std::size_t{256} * 1024;
-
 /// Without a fin_timeout: what the kernel has to deliver does not wait for ever.
 constexpr std::chrono::seconds kDeliveryLimit{60};
 
@@ -172,13 +169,13 @@ void Flow::connected() {
 
 void Flow::on_events(Side side, std::uint32_t events) {
     Peer& peer = peers_[side];
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLPRI)) != 0) {
+    if ((events & EPOLLPRI) != 0) {
+        peer.half.source_urgent();
+        put_urgent_data_in_line(peer.socket);
+    } else if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) {
         peer.half.source_hangup();
     } else if ((events & EPOLLIN) != 0) {
         peer.half.source_ready();
-    }
-    if ((events & EPOLLPRI) != 0) {
-        put_urgent_data_in_line(peer.socket);
     }
     if ((events & EPOLLOUT) != 0) {
         peers_[other(side)].half.sink_ready();
@@ -272,72 +269,6 @@ void Flow::relay() {
     }
 }
 
-void Flow::transfer(Side side) {
-    Peer& peer = peers_[side];
-    std::size_t moved = 0;
-    while (phase_ == Phase::Relaying && moved < kBytesPerTurn) {
-        const std::size_t before = peer.half.pending();
-        switch (peer.half.next()) {
-            case Half::Step::Nothing:
-                give_back_buffer(peer);
-                return;
-            case Half::Step::Read:
-                read_from(side);
-                break;
-            case Half::Step::Write:
-                write_from(side);
-                moved += before - peer.half.pending();
-                break;
-            case Half::Step::Shutdown:
-                shut_down_sink_of(side);
-                break;
-        }
-    }
-    give_back_buffer(peer);
-}
-
-void Flow::read_from(Side side) {
-    Peer& peer = peers_[side];
-    if (!provide_buffer(peer)) {
-        shard_.counters().local_errors.add();
-        end(End::LocalError);
-        return;
-    }
-    Half& half = peer.half;
-    const ssize_t count =
-        ::recv(peer.socket.get(), peer.buffer.data.get() + half.end(), half.room(), 0);
-    if (count > 0) {
-        half.on_read(static_cast<std::size_t>(count));
-        last_activity_ = shard_.reactor().now();
-    } else if (count == 0) {
-        half.on_end_of_source();
-    } else if (errno == EAGAIN) {
-        half.on_read_blocked();
-    } else if (errno != EINTR) {
-        half.on_end_of_source();
-        side_was_reset(side);
-    }
-}
-
-void Flow::write_from(Side side) {
-    Peer& peer = peers_[side];
-    Half& half = peer.half;
-    const ssize_t count =
-        ::send(peers_[other(side)].socket.get(), peer.buffer.data.get() + half.begin(),
-               half.pending(), MSG_NOSIGNAL);
-    if (count >= 0) {
-        half.on_written(static_cast<std::size_t>(count));
-        last_activity_ = shard_.reactor().now();
-        Counter& bytes = side == kClient ? shard_.counters().bytes_to_upstream
-                                         : shard_.counters().bytes_to_client;
-        bytes.add(static_cast<std::uint64_t>(count));
-    } else if (errno == EAGAIN) {
-        half.on_write_blocked();
-    } else if (errno != EINTR) {
-        side_was_reset(other(side));
-    }
-}
-
 void Flow::shut_down_sink_of(Side side) {
     Peer& sink = peers_[other(side)];
     if (::shutdown(sink.socket.get(), SHUT_WR) == -1) {
@@ -353,7 +284,7 @@ void Flow::shut_down_sink_of(Side side) {
 
 void Flow::side_was_reset(Side side) {
     peers_[side].half.source_reset();
-    peers_[other(side)].half.abandon();
+    abandon(peers_[other(side)]);
 }
 
 void Flow::deliver() {
@@ -383,24 +314,6 @@ Clock::duration Flow::delivery_limit() const {
     return limit > Milliseconds::zero() ? limit : kDeliveryLimit;
 }
 
-bool Flow::provide_buffer(Peer& peer) {
-    Half& half = peer.half;
-    if (half.pending() > 0 || half.capacity() == half.wanted_capacity()) {
-        return true;
-    }
-    give_back_buffer(peer);
-    peer.buffer = shard_.reactor().buffers().acquire(half.wanted_capacity());
-    half.set_capacity(peer.buffer.capacity);
-    return half.capacity() > 0;
-}
-
-void Flow::give_back_buffer(Peer& peer) {
-    if (peer.buffer.capacity > 0 && peer.half.pending() == 0) {
-        shard_.reactor().buffers().release(std::exchange(peer.buffer, {}));
-        peer.half.set_capacity(0);
-    }
-}
-
 // ---- the end
 
 void Flow::end(End reason) {
@@ -418,8 +331,8 @@ void Flow::end(End reason) {
     give_back_port(was_connected && reason != End::DemotedSilently ? PortState::Clean
                                                                    : PortState::Dirty);
     for (Peer& peer : peers_) {
-        peer.half.abandon();
-        give_back_buffer(peer);
+        abandon(peer);
+        give_back_carrier(peer);
     }
     count_end(reason);
     shard_.flow_ended(*this);

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,7 @@ class Flow final : public Task, public Timer, public FlowHook {
         /// From this side to the other.
         Half half;
         Buffer buffer;
+        std::unique_ptr<Pipe> pipe;
     };
 
     void run() override;
@@ -100,8 +102,11 @@ class Flow final : public Task, public Timer, public FlowHook {
     [[nodiscard]] std::size_t undelivered() const;
     /// The kernel has this long to deliver something.
     [[nodiscard]] Clock::duration delivery_limit() const;
-    bool provide_buffer(Peer& peer);
-    void give_back_buffer(Peer& peer);
+    /// False: out of memory.
+    bool provide_carrier(Peer& peer);
+    void give_back_carrier(Peer& peer);
+    /// The direction from this peer is over, what is pending is dropped.
+    void abandon(Peer& peer);
     [[nodiscard]] Clock::duration quiet_limit() const;
 
     error_code watch(Peer& peer);
@@ -118,6 +123,9 @@ class Flow final : public Task, public Timer, public FlowHook {
     /// Valid while connecting and relaying.
     std::uint16_t upstream_ = 0;
     SourceLease lease_;
+    enum class Writes : std::uint8_t { None, One, Many };
+    /// To the upstream.
+    Writes writes_ = Writes::None;
     std::vector<std::uint16_t> tried_;
     std::string last_error_;
     TimePoint last_activity_;

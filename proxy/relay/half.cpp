@@ -34,25 +34,47 @@ Half::Step Half::next() const {
     }
     // Nothing is read for a sink that takes nothing yet, but into the rest of the buffer of one
     // that is slow.
-    const bool has_room = capacity_ == 0 ? sink_ready_ : room() > 0;
+    const bool has_room = capacity_ == 0 ? sink_ready_ : room() > 0 && !pipe_full_;
     return source_ready_ && has_room ? Step::Read : Step::Nothing;
 }
 
 void Half::on_read(std::size_t bytes) {
     assert(bytes > 0 && bytes <= room());
     const std::size_t asked = room();
-    end_ += bytes;
-    if (bytes < asked && !probe_after_short_read_) {
-        // Everything was read; the next byte will be a new edge (epoll(7), question 9).
+    end_ += static_cast<std::uint32_t>(bytes);
+    // A short read means that everything was read: the next byte will be a new edge (epoll(7),
+    // question 9). Into a pipe it can also mean that every slot is taken, each by one byte at
+    // least.
+    const std::size_t full = uses_pipe() ? std::min<std::size_t>(asked, slots_) : asked;
+    if (bytes < full && !probe_after_short_read_) {
         source_ready_ = false;
     }
-    if (asked != capacity_) {
+    learn_from_read(bytes, asked);
+}
+
+void Half::learn_from_read(std::size_t bytes, std::size_t asked) {
+    const bool large = bytes >= kLargeRead;
+    if (large == streaming_) {
+        reads_against_ = 0;
+    } else if (++reads_against_ == kReadsToSwitch) {
+        streaming_ = large;
+        reads_against_ = 0;
+    }
+    if (uses_pipe() || asked != capacity_) {
         return;
     }
     if (bytes == capacity_) {
-        wanted_ = std::min(capacity_ * kGrowth, kLargest);
+        wanted_ = static_cast<std::uint32_t>(std::min(capacity_ * kGrowth, kLargest));
     } else if (bytes < capacity_ / (kGrowth * 2)) {
-        wanted_ = std::max(capacity_ / kGrowth, kSmallest);
+        wanted_ = static_cast<std::uint32_t>(std::max(capacity_ / kGrowth, kSmallest));
+    }
+}
+
+void Half::on_read_blocked() {
+    if (uses_pipe() && pending() > 0) {
+        pipe_full_ = true;
+    } else {
+        source_ready_ = false;
     }
 }
 
@@ -66,7 +88,13 @@ void Half::on_written(std::size_t bytes) {
     if (bytes < pending()) {
         sink_ready_ = false;
     }
-    begin_ += bytes;
+    begin_ += static_cast<std::uint32_t>(bytes);
+    pipe_full_ = false;
+    if (uses_pipe()) {
+        // What has left a pipe makes room in it.
+        end_ -= begin_;
+        begin_ = 0;
+    }
     if (begin_ == end_) {
         begin_ = 0;
         end_ = 0;
@@ -75,9 +103,17 @@ void Half::on_written(std::size_t bytes) {
 
 void Half::set_capacity(std::size_t capacity) {
     assert(pending() == 0);
-    capacity_ = capacity;
+    capacity_ = static_cast<std::uint32_t>(capacity);
+    slots_ = 0;
+    pipe_full_ = false;
     begin_ = 0;
     end_ = 0;
+}
+
+void Half::set_pipe(std::size_t capacity, std::size_t slots) {
+    assert(slots > 0);
+    set_capacity(capacity);
+    slots_ = static_cast<std::uint32_t>(slots);
 }
 
 }  // namespace tandem::relay

@@ -13,6 +13,9 @@ namespace tandem::relay {
 /// Nothing, do that one system call and report its result. The memory belongs to the caller:
 /// Half keeps the positions in it.
 ///
+/// Bytes are carried through a buffer, or, when they come in large amounts, through a pipe inside
+/// the kernel (splice): wants_pipe() tells, whenever nothing is pending.
+///
 /// Back-pressure: with a full buffer next() is never Read, whatever the source reports; the
 /// readiness is remembered, because an edge is told only once.
 class Half {
@@ -20,10 +23,10 @@ class Half {
     enum class Step : std::uint8_t {
         /// Wait for an event, or the direction has ended.
         Nothing,
-        /// Read up to room() bytes to offset end(). With capacity() zero, first get a buffer of
-        /// wanted_capacity() and call set_capacity().
+        /// Read up to room() bytes to offset end(), or into the pipe. With capacity() zero, first
+        /// get a buffer of wanted_capacity() and call set_capacity(), or a pipe and set_pipe().
         Read,
-        /// Write pending() bytes from offset begin().
+        /// Write pending() bytes from offset begin(), or from the pipe.
         Write,
         /// Pass the FIN on.
         Shutdown,
@@ -33,12 +36,22 @@ class Half {
     static constexpr std::size_t kSmallest = std::size_t{16} * 1024;
     static constexpr std::size_t kLargest = std::size_t{256} * 1024;
 
+    /// Reads of at least kLargeRead in a row that make a pipe worth its system calls, and reads of
+    /// less in a row that end that.
+    static constexpr std::size_t kLargeRead = std::size_t{64} * 1024;
+    static constexpr unsigned kReadsToSwitch = 4;
+
     // Readiness.
     void source_ready() { source_ready_ = true; }
-    /// The FIN was announced, or urgent data: a short read does not prove the queue empty any more.
+    /// The FIN was announced: a short read does not prove the queue empty any more.
     void source_hangup() {
         source_ready_ = true;
         probe_after_short_read_ = true;
+    }
+    /// Urgent data: a read ends before it, and splice() never gets past it.
+    void source_urgent() {
+        source_hangup();
+        pipe_allowed_ = false;
     }
     /// The source was reset. What is still readable is passed on, its end is not a FIN.
     void source_reset() {
@@ -59,7 +72,8 @@ class Half {
     void on_read(std::size_t bytes);
     /// recv() returned zero.
     void on_end_of_source();
-    void on_read_blocked() { source_ready_ = false; }
+    /// EAGAIN. From a pipe that holds something it can mean that this is full.
+    void on_read_blocked();
     void on_written(std::size_t bytes);
     void on_write_blocked() { sink_ready_ = false; }
     void on_shutdown() { state_ = State::Finished; }
@@ -67,12 +81,23 @@ class Half {
     // The buffer.
     [[nodiscard]] std::size_t begin() const { return begin_; }
     [[nodiscard]] std::size_t end() const { return end_; }
-    [[nodiscard]] std::size_t pending() const { return end_ - begin_; }
-    [[nodiscard]] std::size_t room() const { return capacity_ - end_; }
+    [[nodiscard]] std::size_t pending() const { return std::size_t{end_} - begin_; }
+    [[nodiscard]] std::size_t room() const { return std::size_t{capacity_} - end_; }
     [[nodiscard]] std::size_t capacity() const { return capacity_; }
     [[nodiscard]] std::size_t wanted_capacity() const { return wanted_; }
-    /// @pre pending() == 0. Zero: the buffer was given back.
+    /// @pre pending() == 0. Zero: the buffer or the pipe was given back.
     void set_capacity(std::size_t capacity);
+
+    // The pipe.
+    [[nodiscard]] bool wants_pipe() const { return streaming_ && pipe_allowed_; }
+    [[nodiscard]] bool uses_pipe() const { return slots_ != 0; }
+    /// @pre pending() == 0.
+    /// @param slots buffers of the pipe: it can be full with fewer bytes than its capacity, for
+    /// each holds one piece of one segment.
+    void set_pipe(std::size_t capacity, std::size_t slots);
+    /// There is none, or it does not work: goes on with buffers, for a while or for good.
+    void pipe_unavailable() { streaming_ = false; }
+    void refuse_pipe() { pipe_allowed_ = false; }
 
     /// The FIN was passed on.
     [[nodiscard]] bool finished() const { return state_ == State::Finished; }
@@ -81,11 +106,21 @@ class Half {
   private:
     enum class State : std::uint8_t { Open, SourceEnded, Finished, Abandoned };
 
-    std::size_t begin_ = 0;
-    std::size_t end_ = 0;
-    std::size_t capacity_ = 0;
-    std::size_t wanted_ = kSmallest;
+    void learn_from_read(std::size_t bytes, std::size_t asked);
+
+    // No buffer or pipe has 4 GiB.
+    std::uint32_t begin_ = 0;
+    std::uint32_t end_ = 0;
+    std::uint32_t capacity_ = 0;
+    std::uint32_t wanted_ = kSmallest;
+    /// Of the pipe; zero: none is used.
+    std::uint32_t slots_ = 0;
+    /// Reads in a row that speak against what is.
+    std::uint8_t reads_against_ = 0;
     State state_ = State::Open;
+    bool streaming_ = false;
+    bool pipe_allowed_ = true;
+    bool pipe_full_ = false;
     bool source_ready_ = false;
     bool sink_ready_ = false;
     bool probe_after_short_read_ = false;

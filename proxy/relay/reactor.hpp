@@ -8,6 +8,7 @@
 #include "proxy/relay/buffer_pool.hpp"
 #include "proxy/relay/descriptor_reserve.hpp"
 #include "proxy/relay/mailbox.hpp"
+#include "proxy/relay/pipe_pool.hpp"
 #include "proxy/relay/slot_table.hpp"
 #include "proxy/relay/timer_wheel.hpp"
 
@@ -84,6 +85,7 @@ class Reactor final : private EventHandler {
     [[nodiscard]] int accept_bound() { return descriptors_.accept_bound(now_); }
     [[nodiscard]] int connect_bound() { return descriptors_.connect_bound(now_); }
     BufferPool& buffers() { return buffers_; }
+    PipePool& pipes() { return pipes_; }
 
   private:
     using TaskList = boost::intrusive::list<Task, boost::intrusive::base_hook<Task>,
@@ -98,6 +100,7 @@ class Reactor final : private EventHandler {
 
     TimePoint now_ = Clock::now();
     BufferPool buffers_;
+    PipePool pipes_;
     DescriptorReserve descriptors_;
     SlotTable<EventHandler> handlers_;
     TimerWheel wheel_{now_};

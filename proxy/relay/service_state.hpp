@@ -47,6 +47,7 @@ struct ShardCounters {
     Counter ports_exhausted;
     Counter bytes_to_upstream;
     Counter bytes_to_client;
+    Counter bytes_spliced;
 };
 
 struct UpstreamCounters {

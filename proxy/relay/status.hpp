@@ -29,6 +29,8 @@ struct ServiceCounters {
     std::uint64_t ports_exhausted = 0;
     std::uint64_t bytes_to_upstream = 0;
     std::uint64_t bytes_to_client = 0;
+    /// Those of both that never left the kernel.
+    std::uint64_t bytes_spliced = 0;
 };
 
 struct UpstreamStatus {

@@ -1,5 +1,6 @@
 #include "proxy/relay/worker.hpp"
 
+#include <csignal>
 #include <memory>
 #include <utility>
 
@@ -13,7 +14,14 @@ error_code Worker::add_service(ServiceState& state, Admission& admission, Engine
 }
 
 void Worker::start() {
-    thread_ = std::thread([this] { reactor_.run(); });
+    thread_ = std::thread([this] {
+        // splice() to a socket that was reset raises it, and knows no MSG_NOSIGNAL.
+        sigset_t signals;
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+        reactor_.run();
+    });
 }
 
 void Worker::stop() {

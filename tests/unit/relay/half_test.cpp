@@ -156,13 +156,13 @@ class Model {
     explicit Model(std::uint64_t seed) : random_(seed) {}
 
     void play() {
-        const std::size_t total = random_() % 400'000;
+        const std::size_t total = random_() % (random_() % 4 == 0 ? 8'000'000 : 400'000);
         std::size_t produced = 0;
         for (int step = 0; step < 100'000 && !half_.finished(); ++step) {
             switch (random_() % 4) {
                 case 0: {
                     const std::size_t more =
-                        std::min<std::size_t>(total - produced, random_() % 70'000);
+                        std::min<std::size_t>(total - produced, random_() % largest_);
                     produced += more;
                     queued_ += more;
                     if (more > 0) {
@@ -178,7 +178,7 @@ class Model {
                     if (sink_room_ == 0) {
                         half_.sink_ready();
                     }
-                    sink_room_ += random_() % 50'000;
+                    sink_room_ += random_() % largest_;
                     break;
                 default:
                     act();
@@ -188,6 +188,7 @@ class Model {
         EXPECT_EQ(written_, total);
         EXPECT_EQ(read_, total);
     }
+    static unsigned pipes() { return pipes_; }
 
   private:
     void act() {
@@ -196,11 +197,14 @@ class Model {
                 break;
             case Step::Read:
                 if (half_.pending() == 0) {
-                    half_.set_capacity(half_.wanted_capacity());
+                    provide();
                 }
                 ASSERT_GT(half_.room(), 0U);
-                if (queued_ > 0) {
-                    const std::size_t count = std::min(queued_, half_.room());
+                if (half_.uses_pipe() && half_.pending() > 0 && random_() % 4 == 0) {
+                    // Its slots are full of small pieces.
+                    half_.on_read_blocked();
+                } else if (queued_ > 0) {
+                    const std::size_t count = readable();
                     queued_ -= count;
                     read_ += count;
                     half_.on_read(count);
@@ -229,7 +233,26 @@ class Model {
         }
     }
 
+    void provide() {
+        half_.set_capacity(0);
+        if (half_.wants_pipe()) {
+            ++pipes_;
+            half_.set_pipe(kPipe, kSlots);
+        } else {
+            half_.set_capacity(half_.wanted_capacity());
+        }
+    }
+    [[nodiscard]] std::size_t readable() {
+        const std::size_t all = std::min(queued_, half_.room());
+        // Full slots can end a read into a pipe before the queue is empty.
+        return half_.uses_pipe() && all > kSlots ? kSlots + random_() % (all - kSlots + 1) : all;
+    }
+
+    static constexpr std::size_t kPipe = std::size_t{1024} * 1024;
+    static constexpr std::size_t kSlots = 256;
+    static inline unsigned pipes_ = 0;
     std::mt19937_64 random_;
+    const std::size_t largest_ = random_() % 2 == 0 ? 70'000 : 700'000;
     Half half_;
     std::size_t queued_ = 0;
     std::size_t sink_room_ = 0;
@@ -243,6 +266,75 @@ TEST(Half, RandomEventsLoseNothingAndEndWithFin) {
         SCOPED_TRACE(seed);
         Model{seed}.play();
     }
+    EXPECT_GT(Model::pipes(), 100U);
+}
+
+/// A half that has moved large amounts, with an empty pipe.
+Half streaming() {
+    Half half;
+    half.source_ready();
+    half.sink_ready();
+    for (unsigned reads = 0; reads < Half::kReadsToSwitch; ++reads) {
+        EXPECT_FALSE(half.wants_pipe());
+        half.set_capacity(Half::kLargeRead);
+        half.on_read(Half::kLargeRead);
+        half.on_written(Half::kLargeRead);
+    }
+    EXPECT_TRUE(half.wants_pipe());
+    half.set_pipe(1'000'000, 100);
+    return half;
+}
+
+TEST(HalfPipe, T14_BlockedWithBytesInItMeansFull) {
+    Half half = streaming();
+    half.on_read(500);
+    half.on_write_blocked();
+    EXPECT_EQ(half.next(), Step::Read);
+    half.on_read_blocked();
+    EXPECT_EQ(half.next(), Step::Nothing) << "no spinning between a full pipe and a slow sink";
+    half.sink_ready();
+    half.on_written(500);
+    EXPECT_EQ(half.next(), Step::Read) << "the source may have more: its edge was told already";
+    half.on_read_blocked();
+    EXPECT_EQ(half.next(), Step::Nothing) << "empty pipe: the source has nothing";
+}
+
+TEST(HalfPipe, FewerBytesThanSlotsMeansAnEmptySource) {
+    Half half = streaming();
+    half.on_read(99);
+    half.on_written(99);
+    EXPECT_EQ(half.next(), Step::Nothing);
+    half = streaming();
+    half.on_read(100);
+    half.on_written(100);
+    EXPECT_EQ(half.next(), Step::Read);
+}
+
+TEST(HalfPipe, PartsOfItsContentMakeRoom) {
+    Half half = streaming();
+    half.on_read(1'000'000);
+    EXPECT_EQ(half.next(), Step::Write);
+    half.on_written(400'000);
+    EXPECT_EQ(half.pending(), 600'000U);
+    EXPECT_EQ(half.begin(), 0U);
+    EXPECT_EQ(half.room(), 400'000U);
+    EXPECT_EQ(half.next(), Step::Read) << "the sink took less: it is full";
+}
+
+TEST(HalfPipe, SmallAmountsEndIt) {
+    Half half = streaming();
+    for (unsigned reads = 0; reads < Half::kReadsToSwitch; ++reads) {
+        EXPECT_TRUE(half.wants_pipe());
+        half.on_read(1000);
+        half.on_written(1000);
+    }
+    EXPECT_FALSE(half.wants_pipe());
+}
+
+TEST(HalfPipe, UrgentDataEndsItForGood) {
+    Half half = streaming();
+    half.source_urgent();
+    EXPECT_FALSE(half.wants_pipe());
 }
 
 }  // namespace
