@@ -192,7 +192,16 @@ void Flow::on_events(Side side, std::uint32_t events) {
         if (phase_ != Phase::Relaying) {
             return;
         }
-    } else if ((events & EPOLLERR) != 0) {
+        relay();
+        if (phase_ == Phase::Relaying && writes_ == Writes::None) {
+            // The client's first bytes mostly arrive within the turn: the acknowledgement can ride
+            // on them. It waits no longer: an upstream that speaks first waits for it.
+            acknowledgement_due_ = true;
+            shard_.reactor().requeue(*this);
+        }
+        return;
+    }
+    if ((events & EPOLLERR) != 0) {
         side_was_reset(side);
     }
     if (phase_ == Phase::Delivering) {
@@ -204,6 +213,10 @@ void Flow::on_events(Side side, std::uint32_t events) {
 
 void Flow::run() {
     relay();
+    if (std::exchange(acknowledgement_due_, false) && phase_ == Phase::Relaying &&
+        writes_ == Writes::None) {
+        acknowledge_at_once(peers_[kUpstream].socket);
+    }
 }
 
 void Flow::on_timeout() {
@@ -288,7 +301,8 @@ void Flow::side_was_reset(Side side) {
 }
 
 void Flow::deliver() {
-    if (undelivered() > 0) {
+    // The client's first: its FIN is mostly the later one.
+    if (undelivered_by(kClient) > 0 || undelivered_by(kUpstream) > 0) {
         return;
     }
     if (peers_[kClient].half.was_reset()) {
@@ -301,12 +315,12 @@ void Flow::deliver() {
 }
 
 std::size_t Flow::undelivered() const {
-    std::size_t sum = 0;
-    for (const Peer& peer : peers_) {
-        // A side that was reset takes nothing any more.
-        sum += peer.half.was_reset() ? 0 : unacknowledged(peer.socket);
-    }
-    return sum;
+    return undelivered_by(kClient) + undelivered_by(kUpstream);
+}
+
+std::size_t Flow::undelivered_by(Side side) const {
+    // A side that was reset takes nothing any more.
+    return peers_[side].half.was_reset() ? 0 : unacknowledged(peers_[side].socket);
 }
 
 Clock::duration Flow::delivery_limit() const {
@@ -340,13 +354,21 @@ void Flow::end(End reason) {
 
 void Flow::close_sockets(Closing how) {
     for (Peer& peer : peers_) {
+        if (peer.socket.is_open()) {
+            shard_.reactor().forget(peer.token);
+        }
+    }
+    if (how == Closing::Orderly) {
+        close_both(peers_[kClient].socket, peers_[kUpstream].socket);
+        return;
+    }
+    for (Peer& peer : peers_) {
         if (!peer.socket.is_open()) {
             continue;
         }
-        shard_.reactor().forget(peer.token);
         if (how == Closing::Silent) {
             close_silently(peer.socket);
-        } else if (how == Closing::Orderly || peer.half.was_reset()) {
+        } else if (peer.half.was_reset()) {
             peer.socket.close();
         } else {
             close_with_reset(peer.socket);

@@ -100,6 +100,7 @@ class Flow final : public Task, public Timer, public FlowHook {
     /// Both FINs were passed on. Ends the flow when both are acknowledged.
     void deliver();
     [[nodiscard]] std::size_t undelivered() const;
+    [[nodiscard]] std::size_t undelivered_by(Side side) const;
     /// The kernel has this long to deliver something.
     [[nodiscard]] Clock::duration delivery_limit() const;
     /// False: out of memory.
@@ -126,6 +127,8 @@ class Flow final : public Task, public Timer, public FlowHook {
     enum class Writes : std::uint8_t { None, One, Many };
     /// To the upstream.
     Writes writes_ = Writes::None;
+    /// The upstream's part of the handshake was not acknowledged yet.
+    bool acknowledgement_due_ = false;
     std::vector<std::uint16_t> tried_;
     std::string last_error_;
     TimePoint last_activity_;

@@ -83,11 +83,13 @@ void Flow::write_from(Side side) {
         }
         writes_ = writes_ == Writes::None ? Writes::One : Writes::Many;
     }
+    const bool last = half.ends_with_fin();
     // Of a socket that is reset splice() would say so with a signal, which workers block.
-    const ssize_t count = half.uses_pipe() ? ::splice(peer.pipe->output.get(), nullptr, sink,
-                                                      nullptr, half.pending(), kSpliceFlags)
-                                           : ::send(sink, peer.buffer.data.get() + half.begin(),
-                                                    half.pending(), MSG_NOSIGNAL);
+    const ssize_t count = half.uses_pipe()
+                              ? ::splice(peer.pipe->output.get(), nullptr, sink, nullptr,
+                                         half.pending(), kSpliceFlags | (last ? SPLICE_F_MORE : 0U))
+                              : ::send(sink, peer.buffer.data.get() + half.begin(), half.pending(),
+                                       MSG_NOSIGNAL | (last ? MSG_MORE : 0));
     if (count >= 0) {
         half.on_written(static_cast<std::size_t>(count));
         last_activity_ = shard_.reactor().now();

@@ -25,7 +25,11 @@ Half::Step Half::next() const {
     if (state_ == State::Finished || state_ == State::Abandoned) {
         return Step::Nothing;
     }
-    if (pending() > 0 && sink_ready_) {
+    // The end of a source that has announced it is looked for before its last bytes are written, so
+    // that they can leave together with the FIN.
+    const bool end_in_sight =
+        state_ == State::Open && probe_after_short_read_ && source_ready_ && !reset_;
+    if (pending() > 0 && sink_ready_ && !(end_in_sight && room() > 0 && !pipe_full_)) {
         return Step::Write;
     }
     if (state_ == State::SourceEnded) {

@@ -99,6 +99,8 @@ class Half {
     void pipe_unavailable() { streaming_ = false; }
     void refuse_pipe() { pipe_allowed_ = false; }
 
+    /// What is pending is the last, and a FIN follows it: they can share a packet.
+    [[nodiscard]] bool ends_with_fin() const { return state_ == State::SourceEnded && !reset_; }
     /// The FIN was passed on.
     [[nodiscard]] bool finished() const { return state_ == State::Finished; }
     [[nodiscard]] bool was_reset() const { return reset_; }

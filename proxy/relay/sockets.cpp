@@ -1,5 +1,6 @@
 #include "proxy/relay/sockets.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
@@ -168,8 +169,10 @@ error_code accept_obstacle(const Descriptor& listener, int bound) {
     return probe.get() >= bound ? out_of_descriptors() : error_code{};
 }
 
-StartedConnect start_connect_from(const Endpoint& target, const std::optional<Endpoint>& source,
-                                  int bound) {
+namespace {
+
+StartedConnect open_bound(const Endpoint& target, const std::optional<Endpoint>& source,
+                          int bound) {
     StartedConnect started;
     started.socket = open_socket(target);
     if (!started.socket.is_open()) {
@@ -180,12 +183,28 @@ StartedConnect start_connect_from(const Endpoint& target, const std::optional<En
         started.error = bind_source(started.socket, *source);
         started.bound = !started.error;
     }
+    return started;
+}
+
+void begin_connect(StartedConnect& started, const Endpoint& target) {
     if (!started.error &&
         ::connect(started.socket.get(), target.data(), static_cast<socklen_t>(target.size())) ==
             -1 &&
         errno != EINPROGRESS) {
         started.error = last_error();
     }
+}
+
+}  // namespace
+
+StartedConnect start_connect_from(const Endpoint& target, const std::optional<Endpoint>& source,
+                                  int bound) {
+    StartedConnect started = open_bound(target, source, bound);
+    if (!started.error) {
+        // Failure costs a packet.
+        static_cast<void>(set_option(started.socket, {IPPROTO_TCP, TCP_QUICKACK, 0}));
+    }
+    begin_connect(started, target);
     return started;
 }
 
@@ -195,11 +214,17 @@ boost::system::result<Descriptor> start_connect(const Endpoint& target,
     if (source && source->is_v4() == target.address().is_v4()) {
         from = Endpoint{*source, 0};
     }
-    StartedConnect started = start_connect_from(target, from, bound);
+    StartedConnect started = open_bound(target, from, bound);
+    begin_connect(started, target);
     if (started.error) {
         return started.error;
     }
     return std::move(started.socket);
+}
+
+void acknowledge_at_once(const Descriptor& socket) {
+    // Failure leaves it to the kernel's timer.
+    static_cast<void>(set_option(socket, {IPPROTO_TCP, TCP_QUICKACK, 1}));
 }
 
 void send_at_once(const Descriptor& socket) {
@@ -249,6 +274,18 @@ std::size_t unacknowledged(const Descriptor& socket) {
     int count = 0;
     // Fails for a listener only.
     return ::ioctl(socket.get(), SIOCOUTQ, &count) == -1 ? 0 : static_cast<std::size_t>(count);
+}
+
+void close_both(Descriptor& one, Descriptor& other) {
+    const int first = std::min(one.get(), other.get());
+    if (first == -1 || first + 1 != std::max(one.get(), other.get())) {
+        one.close();
+        other.close();
+        return;
+    }
+    ::close_range(static_cast<unsigned>(first), static_cast<unsigned>(first) + 1, 0);
+    static_cast<void>(one.release());
+    static_cast<void>(other.release());
 }
 
 void close_with_reset(Descriptor& socket) {

@@ -67,12 +67,18 @@ struct StartedConnect {
 /// @param source port zero: chosen by connect() for this destination (IP_BIND_ADDRESS_NO_PORT);
 /// else a port that other sockets may have for other destinations (SO_REUSEADDR). Unset: the kernel
 /// chooses both.
+///
+/// The acknowledgement that completes the connection is left to ride on the first bytes: whoever
+/// has none to send when the connection is there calls acknowledge_at_once(), else the other side
+/// learns of it only when the kernel's patience ends.
 StartedConnect start_connect_from(const Endpoint& target, const std::optional<Endpoint>& source,
                                   int bound = kNoBound);
-/// The same from any port of `source`, which is ignored when its family is not the target's.
+/// From any port of `source`, which is ignored when its family is not the target's. Acknowledges
+/// the connection at once.
 boost::system::result<Descriptor> start_connect(const Endpoint& target,
                                                 const std::optional<IpAddress>& source,
                                                 int bound = kNoBound);
+void acknowledge_at_once(const Descriptor& socket);
 /// TCP_NODELAY. The first write of a connection needs it not: Nagle's algorithm holds a small
 /// segment back only while another one is not acknowledged.
 void send_at_once(const Descriptor& socket);
@@ -90,6 +96,9 @@ bool is_local_shortage(const error_code& error);
 /// Bytes and FIN that the other side has not acknowledged yet.
 std::size_t unacknowledged(const Descriptor& socket);
 
+/// One system call instead of two when their numbers follow each other, as those of two sockets
+/// opened one after the other mostly do.
+void close_both(Descriptor& one, Descriptor& other);
 /// RST instead of FIN (SO_LINGER with zero time).
 void close_with_reset(Descriptor& socket);
 /// No packet at all (TCP_REPAIR, needs CAP_NET_ADMIN; without it as close_with_reset).
