@@ -144,8 +144,12 @@ boost::system::result<Endpoint> local_endpoint(const Descriptor& socket) {
     return endpoint;
 }
 
-boost::system::result<Descriptor> accept_connection(const Descriptor& listener, int bound) {
-    Descriptor socket{::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+boost::system::result<Descriptor> accept_connection(const Descriptor& listener, int bound,
+                                                    Endpoint* client) {
+    sockaddr* address = client != nullptr ? client->data() : nullptr;
+    auto size = static_cast<socklen_t>(client != nullptr ? client->capacity() : 0);
+    Descriptor socket{::accept4(listener.get(), address, client != nullptr ? &size : nullptr,
+                                SOCK_NONBLOCK | SOCK_CLOEXEC)};
     if (!socket.is_open()) {
         return last_error();
     }

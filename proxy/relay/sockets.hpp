@@ -50,8 +50,10 @@ boost::system::result<Endpoint> local_endpoint(const Descriptor& socket);
 /// the error is EMFILE.
 constexpr int kNoBound = std::numeric_limits<int>::max();
 
+/// @param client where it comes from, for nothing more than the same system call.
 boost::system::result<Descriptor> accept_connection(const Descriptor& listener,
-                                                    int bound = kNoBound);
+                                                    int bound = kNoBound,
+                                                    Endpoint* client = nullptr);
 /// What accept_connection() would say, without losing a connection to it: EAGAIN when none waits,
 /// EMFILE when the lowest free descriptor is not below `bound`.
 error_code accept_obstacle(const Descriptor& listener, int bound);

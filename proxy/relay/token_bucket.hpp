@@ -94,27 +94,27 @@ inline std::chrono::nanoseconds TokenBucket::wait_for(const Rate& rate, std::uin
 }
 
 /// So many events per second by many threads together: each is given a moment, one `1/rate` after
-/// the other, and may come up to a tenth of a second before it. On average never more than the
-/// rate, at any time at most a tenth of a second's worth (at least one) above it. Without a lock.
+/// the other, and may come up to a tenth of a second before it. Threads that ask at the same time
+/// may each be told to go: then the next ones wait for longer. On average never more than the rate.
+/// Without a lock.
 class SharedRate {
   public:
     /// @param per_second 1..1 000 000
     explicit SharedRate(unsigned per_second)
         : spacing_((std::int64_t{1'000'000'000} + per_second - 1) / per_second) {}
 
-    /// Zero: one may come now and has been counted. Else it may come after that long.
-    std::chrono::nanoseconds enter(TimePoint now) {
+    /// Zero: one may come now. Else it may come after that long.
+    [[nodiscard]] std::chrono::nanoseconds wait(TimePoint now) const {
+        const std::int64_t early = next_.load() - count(now) - kEarly;
+        return std::chrono::nanoseconds{std::max<std::int64_t>(early, 0)};
+    }
+    /// One has come.
+    void enter(TimePoint now) {
         const std::int64_t moment = count(now);
         std::int64_t next = next_.load();
-        do {
-            if (next - moment > kEarly) {
-                return std::chrono::nanoseconds{next - moment - kEarly};
-            }
-        } while (!next_.compare_exchange_weak(next, std::max(next, moment) + spacing_));
-        return std::chrono::nanoseconds{0};
+        while (!next_.compare_exchange_weak(next, std::max(next, moment) + spacing_)) {
+        }
     }
-    /// It did not come after all.
-    void give_back() { next_.fetch_sub(spacing_); }
 
   private:
     static constexpr std::int64_t kEarly = 100'000'000;
