@@ -79,7 +79,7 @@ error_code Engine::Impl::open(ServiceState& service) {
         return error;
     }
     for (const auto& worker : workers) {
-        auto socket = open_listener(service.config.listen);
+        auto socket = open_listener(service.config.listen, service.config.limits.sockets);
         if (!socket.has_value()) {
             return socket.error();
         }

@@ -1,6 +1,7 @@
 #include "proxy/relay/flow.hpp"
 
 #include "proxy/relay/service_shard.hpp"
+#include "proxy/relay/socket_limits.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -172,6 +173,9 @@ void Flow::abandon_attempt(const std::string& text) {
 void Flow::connected() {
     phase_ = Phase::Relaying;
     last_activity_ = shard_.reactor().now();
+    if (limits_upstream_side(shard_.config().limits.sockets)) {
+        limit_upstream_side(peers_[kUpstream].socket, shard_.config().limits.sockets);
+    }
     shard_.upstream_counters(upstream_).connected.add();
     shard_.upstream_counters(upstream_).active.add();
     Timer::unlink();

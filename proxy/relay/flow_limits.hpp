@@ -55,6 +55,7 @@ class ByteRate {
     }
 
   private:
+    static_assert(kHighestByteRate <= TokenBucket::kHighest);
     const TokenBucket::Rate rate_;
     const bool limited_;
     TokenBucket bucket_;

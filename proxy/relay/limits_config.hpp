@@ -39,6 +39,9 @@ struct SocketLimits {
     std::chrono::milliseconds user_timeout{0};
 };
 
+/// Bytes per second; more is no limit for anybody.
+inline constexpr std::uint64_t kHighestByteRate = 10'000'000'000;
+
 struct LimitsConfig {
     /// The first that matches decides; none matches: allowed.
     std::vector<AccessRule> access;
@@ -51,7 +54,8 @@ struct LimitsConfig {
     unsigned max_client_connection_rate = 0;
     /// New connections of the service in a second; more wait in the kernel's queue. Zero: no limit.
     unsigned max_connection_rate = 0;
-    /// Bytes per second of one connection, to the client and to the upstream. Zero: no limit.
+    /// Bytes per second of one connection, to the client and to the upstream: up to
+    /// kHighestByteRate. Zero: no limit.
     std::uint64_t download_rate = 0;
     std::uint64_t upload_rate = 0;
     /// How long an upstream may be silent before its first byte, counted from the connection or

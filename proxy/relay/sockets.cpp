@@ -1,5 +1,7 @@
 #include "proxy/relay/sockets.hpp"
 
+#include "proxy/relay/socket_limits.hpp"
+
 #include <cerrno>
 
 #include <fcntl.h>
@@ -18,10 +20,6 @@ namespace {
 
 /// The kernel cuts it to net.core.somaxconn.
 constexpr int kBacklog = 4096;
-// A client that vanished is noticed after about three minutes.
-constexpr int kKeepaliveIdleSeconds = 120;
-constexpr int kKeepaliveIntervalSeconds = 15;
-constexpr int kKeepaliveProbes = 4;
 
 struct Option {
     int level;
@@ -87,7 +85,8 @@ void Descriptor::close() {
     }
 }
 
-boost::system::result<Descriptor> open_listener(const Endpoint& endpoint) {
+boost::system::result<Descriptor> open_listener(const Endpoint& endpoint,
+                                                const SocketLimits& limits) {
     Descriptor socket = open_socket(endpoint);
     if (!socket.is_open()) {
         return last_error();
@@ -98,17 +97,16 @@ boost::system::result<Descriptor> open_listener(const Endpoint& endpoint) {
     const Option options[] = {
         {SOL_SOCKET, SO_REUSEADDR, 1},
         {SOL_SOCKET, SO_REUSEPORT, 1},
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
         {SOL_SOCKET, SO_OOBINLINE, 1},
         {IPPROTO_TCP, TCP_NODELAY, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleSeconds},
-        {IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalSeconds},
-        {IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes},
     };
     for (const Option& option : options) {
         if (const error_code error = set_option(socket, option)) {
             return error;
         }
+    }
+    if (const error_code error = limit_client_side(socket, limits)) {
+        return error;
     }
     if (const error_code error = bind_socket(socket, endpoint)) {
         return error;

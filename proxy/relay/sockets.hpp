@@ -39,9 +39,9 @@ class Descriptor {
 };
 
 /// Bound with IP_FREEBIND and SO_REUSEPORT, listening. The options that an accepted connection
-/// needs (no delay, keepalive, urgent data in line) are set here: accept() inherits them.
-/// TCP_USER_TIMEOUT is not set: it would also end a client that keeps its window closed.
-boost::system::result<Descriptor> open_listener(const Endpoint& endpoint);
+/// needs (no delay, urgent data in line, `limits`) are set here: accept() inherits them.
+boost::system::result<Descriptor> open_listener(const Endpoint& endpoint,
+                                                const SocketLimits& limits = {});
 /// Error when another process listens there already; SO_REUSEPORT would share its connections.
 error_code check_not_listening(const Endpoint& endpoint);
 boost::system::result<Endpoint> local_endpoint(const Descriptor& socket);

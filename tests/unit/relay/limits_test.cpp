@@ -1,4 +1,5 @@
 // Limits of a service through the engine: who may connect, how much, how fast and for how long.
+#include "proxy/relay/socket_limits.hpp"
 #include "tests/unit/relay/support.hpp"
 
 #include <algorithm>
@@ -13,8 +14,11 @@
 #include <gtest/gtest.h>
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 namespace tandem::relay::test {
 namespace {
@@ -360,6 +364,66 @@ TEST_F(Limits, FirstByteTimeoutWaitsForALongUpload) {
     }
     ASSERT_TRUE(server.send("done"));
     EXPECT_EQ(client.receive(4), "done");
+}
+
+int option_of(const Descriptor& socket, int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    EXPECT_EQ(::getsockopt(socket.get(), level, name, &value, &size), 0);
+    return value;
+}
+
+void expect_options(const Descriptor& socket, const std::optional<KeepaliveConfig>& keepalive,
+                    int user_timeout) {
+    EXPECT_EQ(option_of(socket, SOL_SOCKET, SO_KEEPALIVE), keepalive ? 1 : 0);
+    if (keepalive) {
+        EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPIDLE), keepalive->idle.count());
+        EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPINTVL), keepalive->interval.count());
+        EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPCNT), static_cast<int>(keepalive->count));
+    }
+    EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_USER_TIMEOUT), user_timeout);
+}
+
+TEST(SocketLimits, AcceptedConnectionsInheritThem) {
+    const SocketLimits usual;
+    const SocketLimits other{.keepalive = KeepaliveConfig{7s, 3s, 9},
+                             .upstream_keepalive = {},
+                             .user_timeout = 12'345ms};
+    const SocketLimits none{.keepalive = {}, .upstream_keepalive = {}, .user_timeout = 0ms};
+    for (const SocketLimits& limits : {usual, other, none}) {
+        for (const char* address : {"127.0.0.1", "::1"}) {
+            const Descriptor listener = open_listener(loopback(0, address), limits).value();
+            const Stream client = connect_to(local_endpoint(listener).value());
+            const Descriptor accepted = accept_connection(listener).value();
+            expect_options(accepted, limits.keepalive,
+                           static_cast<int>(limits.user_timeout.count()));
+        }
+    }
+}
+
+TEST(SocketLimits, UpstreamsSideHasItsOwn) {
+    const SocketLimits usual;
+    EXPECT_FALSE(limits_upstream_side(usual)) << "costs system calls";
+    const SocketLimits other{.keepalive = {},
+                             .upstream_keepalive = KeepaliveConfig{7s, 3s, 9},
+                             .user_timeout = 12'345ms};
+    ASSERT_TRUE(limits_upstream_side(other));
+    Upstream upstream;
+    const Descriptor socket = start_connect(upstream.endpoint(), {}).value();
+    limit_upstream_side(socket, other);
+    expect_options(socket, other.upstream_keepalive, 12'345);
+}
+
+TEST_F(Limits, UserTimeoutEndsAClientThatKeepsItsWindowClosed) {
+    ServiceConfig config = service();
+    config.limits.sockets.user_timeout = 500ms;
+    Relay relay{config};
+    establish(relay);
+    client.set_buffers(4096);
+    std::thread sender{[&] { static_cast<void>(server.send(pattern(20'000'000))); }};
+    EXPECT_TRUE(eventually([&] { return relay.counters().reset_by_client == 1; }));
+    // The upstream was reset with it.
+    sender.join();
 }
 
 struct FinCase {
