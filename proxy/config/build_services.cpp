@@ -155,6 +155,7 @@ class ServiceBuilder {
         result_.idle_timeout = draft_.idle_timeout.value_or(result_.idle_timeout);
         result_.fin_timeout = draft_.fin_timeout.value_or(result_.fin_timeout);
         result_.max_connections = draft_.max_connections.value_or(result_.max_connections);
+        result_.limits = draft_.limits;
     }
 
     /// DR and TUN cannot change the port in keepalived, so files may carry one that never counted.
@@ -220,21 +221,90 @@ class ServiceBuilder {
     relay::ServiceConfig result_;
 };
 
+/// Ports of one block; more would be a mistake rather than a service.
+constexpr unsigned kMostPorts = 1024;
+constexpr unsigned kHighestPort = 65535;
+
+/// How many ports the block stands for; reports a range that cannot be, and gives one.
+unsigned count_ports(const ServiceDraft& draft, Reporter& reporter) {
+    const unsigned first = draft.listen.port();
+    if (!draft.last_port) {
+        return 1;
+    }
+    const unsigned last = draft.last_port->value;
+    const auto refuse = [&](const std::string& what, const std::string& advice) {
+        reporter.error(draft.last_port->at,
+                       "(" + endpoint_name(draft.listen) + ") last_port " + std::to_string(last) +
+                           ' ' + what + "; it is ignored",
+                       advice);
+        return 1U;
+    };
+    if (last < first) {
+        return refuse("is below the service's port", "write " + std::to_string(first) + " or more");
+    }
+    const unsigned count = last - first + 1;
+    if (count > kMostPorts) {
+        return refuse("makes " + std::to_string(count) + " services",
+                      "at most " + std::to_string(kMostPorts) + " are possible");
+    }
+    for (const UpstreamDraft& upstream : draft.upstreams) {
+        if (upstream.port.value_or(0) + count - 1 > kHighestPort) {
+            return refuse("leads beyond port 65535 at real_server " + upstream.address.to_string() +
+                              ' ' + std::to_string(*upstream.port),
+                          "");
+        }
+    }
+    return count;
+}
+
+relay::Endpoint moved(const relay::Endpoint& endpoint, unsigned offset) {
+    return {endpoint.address(), static_cast<std::uint16_t>(endpoint.port() + offset)};
+}
+
+/// The same service `offset` ports higher, at the upstreams too. A check that has a port of its own
+/// stays at that.
+relay::ServiceConfig moved(relay::ServiceConfig service, unsigned offset) {
+    service.listen = moved(service.listen, offset);
+    service.name = endpoint_name(service.listen);
+    for (relay::UpstreamConfig& upstream : service.upstreams) {
+        auto& check = upstream.check;
+        if (check && check->target && check->target->port() == upstream.endpoint.port()) {
+            check->target = moved(*check->target, offset);
+        }
+        upstream.endpoint = moved(upstream.endpoint, offset);
+        upstream.name = endpoint_name(upstream.endpoint);
+    }
+    return service;
+}
+
+/// False: another service listens there already; that is reported.
+bool is_free(const Model& model, const relay::Endpoint& listen, const Position& at,
+             Reporter& reporter) {
+    if (std::ranges::find(model.services, listen, &relay::ServiceConfig::listen) ==
+        model.services.end()) {
+        return true;
+    }
+    reporter.error(
+        at, "virtual_server " + endpoint_name(listen) + " exists already; this one is ignored",
+        "put all real_server blocks into one virtual_server");
+    return false;
+}
+
 }  // namespace
 
 void build_services(Model& model, const Drafts& drafts, Reporter& reporter) {
     for (const ServiceDraft& draft : drafts.services) {
-        const bool duplicate =
-            std::any_of(model.services.begin(), model.services.end(),
-                        [&](const auto& other) { return other.listen == draft.listen; });
-        if (duplicate) {
-            reporter.error(draft.at,
-                           "virtual_server " + endpoint_name(draft.listen) +
-                               " exists already; this one is ignored",
-                           "put all real_server blocks into one virtual_server");
+        if (!is_free(model, draft.listen, draft.at, reporter)) {
             continue;
         }
-        model.services.push_back(ServiceBuilder(draft, model, reporter).build());
+        const relay::ServiceConfig first = ServiceBuilder(draft, model, reporter).build();
+        const unsigned count = count_ports(draft, reporter);
+        for (unsigned offset = 0; offset < count; ++offset) {
+            relay::ServiceConfig service = moved(first, offset);
+            if (is_free(model, service.listen, draft.at, reporter)) {
+                model.services.push_back(std::move(service));
+            }
+        }
     }
 }
 

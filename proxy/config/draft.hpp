@@ -240,6 +240,9 @@ struct ServiceDraft {
     std::optional<Milliseconds> idle_timeout;
     std::optional<Milliseconds> fin_timeout;
     std::optional<unsigned> max_connections;
+    relay::LimitsConfig limits;
+    /// The block stands for one service per port from `listen` to this one.
+    std::optional<Located<std::uint16_t>> last_port;
 };
 
 struct Drafts {

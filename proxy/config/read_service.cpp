@@ -1,5 +1,6 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
+#include "proxy/config/read_limits.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -13,6 +14,8 @@ using namespace std::chrono_literals;
 constexpr auto kLongestDuration = std::chrono::hours{24 * 31};
 constexpr std::int64_t kMostConnections = 10'000'000;
 constexpr std::int64_t kMostWeight = 65535;
+constexpr std::int64_t kHighestRate = 1'000'000;
+constexpr auto kLongestUserTimeout = std::chrono::hours{24};
 
 // The values that virtual_server, real_server and the checkers share; all have a `check`.
 template <class Target>
@@ -275,6 +278,35 @@ constexpr Keyword<ServiceDraft> kServiceKeywords[] = {
      [](ServiceDraft& s, const Value& v) { s.fin_timeout = v.milliseconds(); }},
     {"max_connections", integer(0, kMostConnections),
      [](ServiceDraft& s, const Value& v) { s.max_connections = static_cast<unsigned>(v.integer); }},
+    {"allow", any(), read_access},
+    {"deny", any(), read_access},
+    {"client_prefix", any(), read_client_prefix},
+    {"max_connections_per_client", integer(0, kMostConnections),
+     [](ServiceDraft& s, const Value& v) {
+         s.limits.max_connections_per_client = static_cast<unsigned>(v.integer);
+     }},
+    {"max_client_connection_rate", integer(0, kHighestRate),
+     [](ServiceDraft& s, const Value& v) {
+         s.limits.max_client_connection_rate = static_cast<unsigned>(v.integer);
+     }},
+    {"max_connection_rate", integer(0, kHighestRate),
+     [](ServiceDraft& s, const Value& v) {
+         s.limits.max_connection_rate = static_cast<unsigned>(v.integer);
+     }},
+    {"download_rate", word(), read_download_rate},
+    {"upload_rate", word(), read_upload_rate},
+    {"first_byte_timeout", kDelay,
+     [](ServiceDraft& s, const Value& v) { s.limits.first_byte_timeout = v.milliseconds(); }},
+    {"max_lifetime", kDelay,
+     [](ServiceDraft& s, const Value& v) { s.limits.max_lifetime = v.milliseconds(); }},
+    {"keepalive", any(), read_keepalive},
+    {"upstream_keepalive", any(), read_upstream_keepalive},
+    {"user_timeout", duration(0s, kLongestUserTimeout),
+     [](ServiceDraft& s, const Value& v) { s.limits.sockets.user_timeout = v.milliseconds(); }},
+    {"last_port", integer(1, 65535),
+     [](ServiceDraft& s, const Value& v) {
+         s.last_port = Located<std::uint16_t>{static_cast<std::uint16_t>(v.integer), v.at};
+     }},
 };
 
 constexpr Unused kServiceUnused[] = {

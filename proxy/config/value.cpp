@@ -1,6 +1,7 @@
 #include "proxy/config/value.hpp"
 
 #include <charconv>
+#include <limits>
 
 namespace tandem::config {
 
@@ -17,6 +18,24 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
         return std::nullopt;
     }
     return value;
+}
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+    unsigned shift = 0;
+    if (!text.empty()) {
+        const std::size_t unit = std::string_view{"kKmMgG"}.find(text.back());
+        if (unit != std::string_view::npos) {
+            shift = 10 * (static_cast<unsigned>(unit) / 2 + 1);
+            text.remove_suffix(1);
+        }
+    }
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size() ||
+        value > std::numeric_limits<std::uint64_t>::max() >> shift) {
+        return std::nullopt;
+    }
+    return value << shift;
 }
 
 std::optional<std::chrono::microseconds> parse_seconds(std::string_view text) {

@@ -19,6 +19,10 @@ std::optional<std::int64_t> parse_integer(std::string_view text);
 /// Decimal seconds with at most six places, not negative: "3", "0.25". No rounding.
 std::optional<std::chrono::microseconds> parse_seconds(std::string_view text);
 
+/// Bytes: a decimal number, with k, m or g behind it (either case) for 1024, 1024² and 1024³ of
+/// them. Nothing when it does not fit.
+std::optional<std::uint64_t> parse_size(std::string_view text);
+
 /// on true yes, off false no (lower case, as in keepalived).
 std::optional<bool> parse_boolean(std::string_view text);
 

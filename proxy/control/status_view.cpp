@@ -329,6 +329,27 @@ void render_upstreams(Page& page, const json::array& upstreams) {
     }
 }
 
+/// Only where a service has such limits and they were met.
+void render_limits(Page& page, const json::value& service) {
+    constexpr struct {
+        const char* name;
+        const char* text;
+    } kLimits[] = {{"denied", " denied"},
+                   {"refused_client_limit", " client limit"},
+                   {"refused_client_rate", " client rate"},
+                   {"lifetime_over", " lifetime over"}};
+    std::string line;
+    for (const auto& limit : kLimits) {
+        const std::string count = text_of(service, limit.name);
+        if (count != "0" && count != kNothing) {
+            line += (line.empty() ? "" : ", ") + count + limit.text;
+        }
+    }
+    if (!line.empty()) {
+        page.field("limits", line);
+    }
+}
+
 void render_service(Page& page, const json::value& service) {
     const bool accepting = true_of(service, "accepting");
     page.headline("service", text_of(service, "name"), accepting ? "ACCEPTING" : "NOT ACCEPTING",
@@ -344,6 +365,7 @@ void render_service(Page& page, const json::value& service) {
     page.field("not served", text_of(service, "no_upstream") + " no upstream, " +
                                  text_of(service, "refused_inactive") + " node not active, " +
                                  text_of(service, "local_errors") + " local errors");
+    render_limits(page, service);
     page.field("bytes", bytes_of(service, "bytes_to_upstream") + " to upstream, " +
                             bytes_of(service, "bytes_to_client") + " to client");
     render_upstreams(page, array_of(service, "upstreams"));

@@ -1,6 +1,7 @@
 // What the relay is configured to do. Plain data: filled by proxy/config, read by proxy/relay.
 #pragma once
 
+#include "proxy/relay/limits_config.hpp"
 #include "proxy/relay/port_range.hpp"
 
 #include <chrono>
@@ -74,6 +75,7 @@ struct ServiceConfig {
     /// Concurrent connections of the service over all workers; accept pauses at the limit.
     /// Zero: only the process-wide limit counts.
     unsigned max_connections = 0;
+    LimitsConfig limits;
 };
 
 struct EngineConfig {

@@ -79,7 +79,7 @@ error_code Engine::Impl::open(ServiceState& service) {
         return error;
     }
     for (const auto& worker : workers) {
-        auto socket = open_listener(service.config.listen);
+        auto socket = open_listener(service.config.listen, service.config.limits.sockets);
         if (!socket.has_value()) {
             return socket.error();
         }
@@ -287,6 +287,10 @@ void add(ServiceCounters& sum, const ShardCounters& part) {
     sum.timed_out += part.timed_out.get();
     sum.no_upstream += part.no_upstream.get();
     sum.refused_inactive += part.refused_inactive.get();
+    sum.denied += part.denied.get();
+    sum.refused_client_limit += part.refused_client_limit.get();
+    sum.refused_client_rate += part.refused_client_rate.get();
+    sum.lifetime_over += part.lifetime_over.get();
     sum.local_errors += part.local_errors.get();
     sum.ports_exhausted += part.ports_exhausted.get();
     sum.bytes_to_upstream += part.bytes_to_upstream.get();

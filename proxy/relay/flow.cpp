@@ -1,8 +1,11 @@
 #include "proxy/relay/flow.hpp"
 
 #include "proxy/relay/service_shard.hpp"
+#include "proxy/relay/socket_limits.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 #include <sys/epoll.h>
@@ -40,6 +43,19 @@ void Flow::start() {
         return;
     }
     connect_next();
+}
+
+void Flow::set_limits(ClientTable::Client* client) {
+    const LimitsConfig& limits = shard_.config().limits;
+    const TimePoint now = shard_.reactor().now();
+    limits_.reset(
+        new FlowLimits{{ByteRate{limits.upload_rate, now}, {*this, &Flow::resume_upload}},
+                       {ByteRate{limits.download_rate, now}, {*this, &Flow::resume_download}},
+                       {*this, &Flow::lifetime_over},
+                       client});
+    if (limits.max_lifetime > Milliseconds::zero()) {
+        shard_.reactor().schedule(limits_->lifetime, shard_.drawn_lifetime());
+    }
 }
 
 void Flow::end_by_demotion(bool silently) {
@@ -157,6 +173,9 @@ void Flow::abandon_attempt(const std::string& text) {
 void Flow::connected() {
     phase_ = Phase::Relaying;
     last_activity_ = shard_.reactor().now();
+    if (limits_upstream_side(shard_.config().limits.sockets)) {
+        limit_upstream_side(peers_[kUpstream].socket, shard_.config().limits.sockets);
+    }
     shard_.upstream_counters(upstream_).connected.add();
     shard_.upstream_counters(upstream_).active.add();
     Timer::unlink();
@@ -251,8 +270,48 @@ void Flow::on_timeout() {
 Clock::duration Flow::quiet_limit() const {
     const ServiceConfig& config = shard_.config();
     const bool half_closed = peers_[kClient].half.finished() || peers_[kUpstream].half.finished();
-    return half_closed && config.fin_timeout > Milliseconds::zero() ? config.fin_timeout
-                                                                    : config.idle_timeout;
+    const Milliseconds limit = half_closed && config.fin_timeout > Milliseconds::zero()
+                                   ? config.fin_timeout
+                                   : config.idle_timeout;
+    const Milliseconds first = config.limits.first_byte_timeout;
+    // Until the upstream's first byte nothing but the client's bytes can have moved.
+    if (answered_ || first == Milliseconds::zero()) {
+        return limit;
+    }
+    return limit > Milliseconds::zero() ? std::min(limit, first) : first;
+}
+
+std::size_t Flow::allowance(Side side) {
+    if (!limits_) {
+        return std::numeric_limits<std::size_t>::max();
+    }
+    FlowLimits::Direction& direction = direction_from(side);
+    const std::size_t bytes = direction.rate.allowance(shard_.reactor().now());
+    if (bytes == 0) {
+        peers_[side].half.pause();
+        shard_.reactor().schedule(direction.pause, direction.rate.pause());
+    }
+    return bytes;
+}
+
+void Flow::spend(Side side, std::size_t bytes) {
+    if (limits_) {
+        direction_from(side).rate.spend(bytes);
+    }
+}
+
+void Flow::resume_upload() {
+    peers_[kClient].half.resume();
+    relay();
+}
+
+void Flow::resume_download() {
+    peers_[kUpstream].half.resume();
+    relay();
+}
+
+void Flow::lifetime_over() {
+    end(End::LifetimeOver);
 }
 
 void Flow::relay() {
@@ -272,9 +331,9 @@ void Flow::relay() {
             undelivered_ = undelivered();
             shard_.reactor().schedule(*this, delivery_limit());
         }
-    } else if (from_client.was_reset() && from_client.next() == Half::Step::Nothing) {
+    } else if (from_client.is_exhausted()) {
         end(End::ResetByClient);
-    } else if (from_upstream.was_reset() && from_upstream.next() == Half::Step::Nothing) {
+    } else if (from_upstream.is_exhausted()) {
         end(End::ResetByUpstream);
     } else if (from_client.next() != Half::Step::Nothing ||
                from_upstream.next() != Half::Step::Nothing) {
@@ -338,6 +397,11 @@ void Flow::end(End reason) {
     phase_ = Phase::Ended;
     Timer::unlink();
     Task::unlink();
+    if (limits_) {
+        limits_->upload.pause.unlink();
+        limits_->download.pause.unlink();
+        limits_->lifetime.unlink();
+    }
     close_sockets(reason == End::Finished          ? Closing::Orderly
                   : reason == End::DemotedSilently ? Closing::Silent
                                                    : Closing::Reset);
@@ -394,6 +458,9 @@ void Flow::count_end(End reason) {
             break;
         case End::TimedOut:
             counters.timed_out.add();
+            break;
+        case End::LifetimeOver:
+            counters.lifetime_over.add();
             break;
         case End::NoUpstream:
             shard_.no_upstream_left(last_error_);

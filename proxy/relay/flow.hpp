@@ -1,6 +1,7 @@
 // One relayed connection: two sockets, two directions, one owner.
 #pragma once
 
+#include "proxy/relay/flow_limits.hpp"
 #include "proxy/relay/half.hpp"
 #include "proxy/relay/reactor.hpp"
 #include "proxy/relay/sockets.hpp"
@@ -42,6 +43,12 @@ class Flow final : public Task, public Timer, public FlowHook {
     Flow(ServiceShard& shard, Descriptor client);
     ~Flow() override;
 
+    /// For services with limits of rate, age or clients; before start().
+    void set_limits(ClientTable::Client* client);
+    /// The client's place in the service's table; null: clients are not counted.
+    [[nodiscard]] ClientTable::Client* client() const {
+        return limits_ ? limits_->client : nullptr;
+    }
     /// May end the flow at once.
     void start();
     /// @param silently without any packet: the address is gone.
@@ -56,6 +63,7 @@ class Flow final : public Task, public Timer, public FlowHook {
         Demoted,
         DemotedSilently,
         TimedOut,
+        LifetimeOver,
         NoUpstream,
         LocalError,
     };
@@ -90,6 +98,17 @@ class Flow final : public Task, public Timer, public FlowHook {
     void abandon_attempt(const std::string& text);
     void connected();
 
+    /// How many bytes may be read from this side now. Zero: it pauses, and resumes by itself.
+    std::size_t allowance(Side side);
+    /// So many were read.
+    void spend(Side side, std::size_t bytes);
+    FlowLimits::Direction& direction_from(Side side) {
+        return side == kClient ? limits_->upload : limits_->download;
+    }
+    void resume_upload();
+    void resume_download();
+    void lifetime_over();
+
     void relay();
     /// Moves bytes from `side` to the other until there is nothing to do or the turn is over.
     void transfer(Side side);
@@ -121,6 +140,10 @@ class Flow final : public Task, public Timer, public FlowHook {
     Phase phase_ = Phase::Connecting;
     /// A shortage of this node stood in the way of at least one upstream.
     bool local_error_ = false;
+    /// The upstream has sent its first byte.
+    bool answered_ = false;
+    /// Null: the service limits neither rate nor age nor clients.
+    std::unique_ptr<FlowLimits> limits_;
     /// Valid while connecting and relaying.
     std::uint16_t upstream_ = 0;
     SourceLease lease_;

@@ -2,6 +2,7 @@
 #include "proxy/relay/flow.hpp"
 #include "proxy/relay/service_shard.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -47,19 +48,26 @@ void Flow::transfer(Side side) {
 
 void Flow::read_from(Side side) {
     Peer& peer = peers_[side];
+    const std::size_t allowed = allowance(side);
+    if (allowed == 0) {
+        return;
+    }
     if (!provide_carrier(peer)) {
         shard_.counters().local_errors.add();
         end(End::LocalError);
         return;
     }
     Half& half = peer.half;
+    const std::size_t asked = std::min(half.room(), allowed);
     const ssize_t count =
         half.uses_pipe()
-            ? ::splice(peer.socket.get(), nullptr, peer.pipe->input.get(), nullptr, half.room(),
+            ? ::splice(peer.socket.get(), nullptr, peer.pipe->input.get(), nullptr, asked,
                        kSpliceFlags)
-            : ::recv(peer.socket.get(), peer.buffer.data.get() + half.end(), half.room(), 0);
+            : ::recv(peer.socket.get(), peer.buffer.data.get() + half.end(), asked, 0);
     if (count > 0) {
-        half.on_read(static_cast<std::size_t>(count));
+        half.on_read(static_cast<std::size_t>(count), asked);
+        spend(side, static_cast<std::size_t>(count));
+        answered_ = answered_ || side == kUpstream;
         last_activity_ = shard_.reactor().now();
     } else if (count == 0) {
         half.on_end_of_source();

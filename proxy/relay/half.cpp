@@ -28,7 +28,7 @@ Half::Step Half::next() const {
     // The end of a source that has announced it is looked for before its last bytes are written, so
     // that they can leave together with the FIN.
     const bool end_in_sight =
-        state_ == State::Open && probe_after_short_read_ && source_ready_ && !reset_;
+        state_ == State::Open && probe_after_short_read_ && source_ready_ && !paused_ && !reset_;
     if (pending() > 0 && sink_ready_ && !(end_in_sight && room() > 0 && !pipe_full_)) {
         return Step::Write;
     }
@@ -39,12 +39,11 @@ Half::Step Half::next() const {
     // Nothing is read for a sink that takes nothing yet, but into the rest of the buffer of one
     // that is slow.
     const bool has_room = capacity_ == 0 ? sink_ready_ : room() > 0 && !pipe_full_;
-    return source_ready_ && has_room ? Step::Read : Step::Nothing;
+    return source_ready_ && has_room && !paused_ ? Step::Read : Step::Nothing;
 }
 
-void Half::on_read(std::size_t bytes) {
-    assert(bytes > 0 && bytes <= room());
-    const std::size_t asked = room();
+void Half::on_read(std::size_t bytes, std::size_t asked) {
+    assert(bytes > 0 && bytes <= asked && asked <= room());
     end_ += static_cast<std::uint32_t>(bytes);
     // A short read means that everything was read: the next byte will be a new edge (epoll(7),
     // question 9). Into a pipe it can also mean that every slot is taken, each by one byte at

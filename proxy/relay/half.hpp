@@ -63,13 +63,18 @@ class Half {
     /// Another socket takes the place of the source or the sink. @pre nothing was read yet.
     void replace_source();
     void replace_sink() { sink_ready_ = false; }
+    /// Nothing is read until resume(), whatever the source has; what was read goes on.
+    void pause() { paused_ = true; }
+    void resume() { paused_ = false; }
     /// The sink is gone: the direction does nothing any more, buffered bytes are dropped.
     void abandon();
 
     [[nodiscard]] Step next() const;
 
     // Results.
-    void on_read(std::size_t bytes);
+    /// @param asked at most room(): fewer bytes than that prove the source empty.
+    void on_read(std::size_t bytes, std::size_t asked);
+    void on_read(std::size_t bytes) { on_read(bytes, room()); }
     /// recv() returned zero.
     void on_end_of_source();
     /// EAGAIN. From a pipe that holds something it can mean that this is full.
@@ -104,6 +109,10 @@ class Half {
     /// The FIN was passed on.
     [[nodiscard]] bool finished() const { return state_ == State::Finished; }
     [[nodiscard]] bool was_reset() const { return reset_; }
+    /// Reset, and nothing of what can be read is left to be passed on.
+    [[nodiscard]] bool is_exhausted() const {
+        return reset_ && !paused_ && next() == Step::Nothing;
+    }
 
   private:
     enum class State : std::uint8_t { Open, SourceEnded, Finished, Abandoned };
@@ -127,6 +136,7 @@ class Half {
     bool sink_ready_ = false;
     bool probe_after_short_read_ = false;
     bool reset_ = false;
+    bool paused_ = false;
 };
 
 }  // namespace tandem::relay

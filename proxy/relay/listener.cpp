@@ -75,7 +75,7 @@ boost::system::result<Descriptor> Listener::accept_bounded() {
             return error;
         }
     }
-    auto socket = accept_connection(socket_, bound);
+    auto socket = accept_connection(socket_, bound, client_);
     if (socket.has_value()) {
         last_descriptor_ = socket->get();
     }
@@ -95,7 +95,7 @@ bool Listener::accept_one() {
     auto socket = accept_bounded();
     if (socket.has_value()) {
         tell_failing(0);
-        owner_.accepted(std::move(*socket));
+        owner_.accepted(std::move(*socket), client_endpoint_);
         return true;
     }
     owner_.not_accepted();
@@ -129,14 +129,14 @@ bool Listener::accept_failed(const error_code& error) {
 }
 
 bool Listener::accept_next() {
-    auto socket = accept_connection(socket_);
+    auto socket = accept_connection(socket_, kNoBound, client_);
     while (!socket.has_value() && socket.error().value() == ECONNABORTED) {
-        socket = accept_connection(socket_);
+        socket = accept_connection(socket_, kNoBound, client_);
     }
     if (!socket.has_value()) {
         return false;
     }
-    owner_.accepted(std::move(*socket));
+    owner_.accepted(std::move(*socket), client_endpoint_);
     return true;
 }
 

@@ -21,7 +21,8 @@ class ListenerOwner {
     /// For people: why admit() said no.
     [[nodiscard]] virtual std::string limit_reached() const = 0;
     virtual void not_accepted() = 0;
-    virtual void accepted(Descriptor socket) = 0;
+    /// @param client where it comes from, if the listener was told to ask.
+    virtual void accepted(Descriptor socket, const Endpoint& client) = 0;
     virtual void on_paused(std::string_view reason) = 0;
     virtual void on_resumed() = 0;
     /// accept() fails with this errno and is tried again; zero: it works again, or failed for a
@@ -34,8 +35,12 @@ class ListenerOwner {
 
 class Listener final : public EventHandler, public Task, public Timer {
   public:
-    Listener(Reactor& reactor, Descriptor socket, ListenerOwner& owner)
-        : reactor_(reactor), socket_(std::move(socket)), owner_(owner) {}
+    /// @param ask_client the owner needs to know where connections come from.
+    Listener(Reactor& reactor, Descriptor socket, ListenerOwner& owner, bool ask_client = false)
+        : reactor_(reactor),
+          socket_(std::move(socket)),
+          owner_(owner),
+          client_(ask_client ? &client_endpoint_ : nullptr) {}
     ~Listener() override;
 
     /// Before the reactor runs.
@@ -45,6 +50,8 @@ class Listener final : public EventHandler, public Task, public Timer {
     void thaw();
     /// Ends a pause.
     void resume();
+    /// After admit() said no: asks again when that time is over.
+    void resume_after(Clock::duration delay) { reactor_.schedule(*this, delay); }
     /// Hands one connection of the kernel's queue to the owner without asking admit(), also while
     /// frozen, and from the reserve of descriptors: it is not kept. False: the queue is empty.
     bool accept_next();
@@ -65,6 +72,9 @@ class Listener final : public EventHandler, public Task, public Timer {
     Reactor& reactor_;
     Descriptor socket_;
     ListenerOwner& owner_;
+    Endpoint client_endpoint_;
+    /// Null: nobody asks.
+    Endpoint* const client_;
     std::uint64_t token_ = 0;
     /// The kernel's queue may hold connections (remembered: an edge is told once).
     bool ready_ = false;

@@ -21,9 +21,10 @@ ServiceShard::ServiceShard(Reactor& reactor, std::size_t worker, ServiceState& s
       state_(state),
       admission_(admission),
       observer_(observer),
-      listener_(reactor, std::move(socket), *this),
+      listener_(reactor, std::move(socket), *this, state.needs_client_address()),
       balancer_(state.config.algorithm, state.config.upstreams),
       life_(state.life.load()),
+      limits_flows_(FlowLimits::needed(state.config.limits)),
       upstream_counters_(state.config.upstreams.size()) {}
 
 ServiceShard::~ServiceShard() = default;
@@ -128,6 +129,9 @@ bool ServiceShard::admit() {
     if (!state_.is_open()) {
         return true;
     }
+    if (state_.rate && !admit_by_rate()) {
+        return false;
+    }
     admitted_ = enter();
     if (admitted_) {
         return true;
@@ -139,12 +143,25 @@ bool ServiceShard::admit() {
     return admitted_;
 }
 
+bool ServiceShard::admit_by_rate() {
+    const auto wait = state_.rate->wait(reactor_.now());
+    rate_reached_ = wait > std::chrono::nanoseconds{0};
+    if (rate_reached_) {
+        listener_.resume_after(wait);
+    }
+    return !rate_reached_;
+}
+
 bool ServiceShard::enter() {
     last_entry_ = admission_.enter(state_.limit);
     return last_entry_ == Admission::Entry::Granted;
 }
 
 std::string ServiceShard::limit_reached() const {
+    if (rate_reached_) {
+        return "connection rate of the service (" +
+               std::to_string(config().limits.max_connection_rate) + " per second)";
+    }
     if (last_entry_ == Admission::Entry::ServiceFull) {
         return "connection limit of the service (" + std::to_string(state_.limit.limit()) + ")";
     }
@@ -158,7 +175,25 @@ void ServiceShard::not_accepted() {
     }
 }
 
-void ServiceShard::accepted(Descriptor socket) {
+bool ServiceShard::admit_client(const Endpoint& client, ClientTable::Client*& place) {
+    if (!state_.access.allows(client.address())) {
+        counters_.denied.add();
+        return false;
+    }
+    if (!state_.clients) {
+        return true;
+    }
+    const ClientTable::Entry entry = state_.clients->enter(client.address(), reactor_.now());
+    place = entry.client;
+    if (entry.verdict == ClientTable::Verdict::TooFast) {
+        counters_.refused_client_rate.add();
+    } else if (place == nullptr) {
+        counters_.refused_client_limit.add();
+    }
+    return place != nullptr;
+}
+
+void ServiceShard::accepted(Descriptor socket, const Endpoint& client) {
     // The gate may have moved since admit(), and counts as it is now.
     const std::uint64_t life = state_.life.load();
     if ((life & 1U) == 0) {
@@ -166,9 +201,20 @@ void ServiceShard::accepted(Descriptor socket) {
         refuse(std::move(socket));
         return;
     }
-    if (!std::exchange(admitted_, false) && !enter()) {
+    if (!admitted_ && !enter()) {
         refuse(std::move(socket));
         return;
+    }
+    ClientTable::Client* place = nullptr;
+    if (state_.needs_client_address() && !admit_client(client, place)) {
+        admitted_ = true;
+        not_accepted();
+        close_with_reset(socket);
+        return;
+    }
+    admitted_ = false;
+    if (state_.rate) {
+        state_.rate->enter(reactor_.now());
     }
     // The order to deactivate the life before may still be on its way here.
     doom_before(life);
@@ -176,6 +222,9 @@ void ServiceShard::accepted(Descriptor socket) {
     counters_.active.add();
     auto* flow = std::make_unique<Flow>(*this, std::move(socket)).release();
     flows_.push_back(*flow);
+    if (limits_flows_) {
+        flow->set_limits(place);
+    }
     flow->start();
 }
 
@@ -202,6 +251,12 @@ void ServiceShard::on_resumed() {
     observer_.on_accept_resumed(state_.config.name);
 }
 
+Clock::duration ServiceShard::drawn_lifetime() {
+    const Milliseconds least = config().limits.max_lifetime;
+    std::uniform_int_distribution<Milliseconds::rep> extra{0, least.count() / 10};
+    return least + Milliseconds{extra(lots_)};
+}
+
 void ServiceShard::connect_failed(std::size_t upstream, const std::string& text) {
     upstream_counters_[upstream].connect_failures.add();
     state_.set_last_error(upstream, text);
@@ -220,6 +275,9 @@ void ServiceShard::no_upstream_left(std::string_view last_error) {
 void ServiceShard::flow_ended(Flow& flow) {
     counters_.active.subtract(1);
     admission_.leave(state_.limit);
+    if (ClientTable::Client* client = flow.client()) {
+        state_.clients->leave(*client, reactor_.now());
+    }
     flow.FlowHook::unlink();
     reactor_.dispose(std::unique_ptr<Task>(&flow));
 }

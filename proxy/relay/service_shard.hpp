@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,6 +65,8 @@ class ServiceShard final : public ListenerOwner, public Task {
     std::optional<std::size_t> pick_upstream(std::span<const std::uint16_t> tried) {
         return balancer_.pick(tried);
     }
+    /// max_lifetime and up to a tenth of it.
+    [[nodiscard]] Clock::duration drawn_lifetime();
     void connect_failed(std::size_t upstream, const std::string& text);
     void no_upstream_left(std::string_view last_error);
     /// The flow is over; it is deleted at the end of the turn.
@@ -89,7 +92,12 @@ class ServiceShard final : public ListenerOwner, public Task {
     bool admit() override;
     bool enter();
     void not_accepted() override;
-    void accepted(Descriptor socket) override;
+    void accepted(Descriptor socket, const Endpoint& client) override;
+    /// Whether this client may have one more connection now; counted if not. `place` is set when
+    /// clients are counted.
+    bool admit_client(const Endpoint& client, ClientTable::Client*& place);
+    /// Whether one more connection may be accepted now; if not, the listener asks again later.
+    bool admit_by_rate();
     [[nodiscard]] std::string limit_reached() const override;
     void on_paused(std::string_view reason) override;
     void on_resumed() override;
@@ -112,6 +120,10 @@ class ServiceShard final : public ListenerOwner, public Task {
     bool admitted_ = false;
     std::uint64_t silence_carried_out_ = 0;
     bool waiting_for_admission_ = false;
+    const bool limits_flows_;
+    std::minstd_rand lots_{std::random_device{}()};
+    /// The rate was what stood in the way.
+    bool rate_reached_ = false;
     /// Which bound the last try met.
     Admission::Entry last_entry_ = Admission::Entry::Granted;
     TimePoint last_no_upstream_notice_{};

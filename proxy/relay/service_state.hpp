@@ -1,9 +1,12 @@
 // What the workers of one service share, and the counters each keeps for itself.
 #pragma once
 
+#include "proxy/relay/access_list.hpp"
+#include "proxy/relay/client_table.hpp"
 #include "proxy/relay/config.hpp"
 #include "proxy/relay/connection_limits.hpp"
 #include "proxy/relay/source_pool.hpp"
+#include "proxy/relay/token_bucket.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -43,6 +46,10 @@ struct ShardCounters {
     Counter timed_out;
     Counter no_upstream;
     Counter refused_inactive;
+    Counter denied;
+    Counter refused_client_limit;
+    Counter refused_client_rate;
+    Counter lifetime_over;
     Counter local_errors;
     Counter ports_exhausted;
     Counter bytes_to_upstream;
@@ -62,6 +69,7 @@ class ServiceState {
     ServiceState(ServiceConfig service, SourcePoolFactory& pools)
         : config(std::move(service)),
           limit(config.max_connections),
+          access(config.limits.access),
           life(config.instance.empty() ? 1 : 0),
           upstream_up(config.upstreams.size()),
           last_errors_(config.upstreams.size()) {
@@ -70,11 +78,23 @@ class ServiceState {
             upstream_up[index] = !check || !check->start_down;
             sources.push_back(pools.make(config, config.upstreams[index]));
         }
+        if (ClientTable::limits_clients(config.limits)) {
+            clients = std::make_unique<ClientTable>(config.limits);
+        }
+        if (config.limits.max_connection_rate != 0) {
+            rate = std::make_unique<SharedRate>(config.limits.max_connection_rate);
+        }
     }
 
     /// Constant after start() has replaced port zero by the one the kernel chose.
     ServiceConfig config;
     ConnectionLimit limit;
+    const AccessList access;
+    /// Null: clients are not limited.
+    std::unique_ptr<ClientTable> clients;
+    /// Null: any rate.
+    std::unique_ptr<SharedRate> rate;
+    [[nodiscard]] bool needs_client_address() const { return access.restricts() || clients; }
 
     /// The gate: odd while open, one more at every activation and every deactivation. Set by the
     /// caller of the engine, so that it holds when the call returns however busy the workers are.

@@ -1,5 +1,7 @@
 #include "proxy/relay/sockets.hpp"
 
+#include "proxy/relay/socket_limits.hpp"
+
 #include <algorithm>
 #include <cerrno>
 
@@ -19,10 +21,6 @@ namespace {
 
 /// The kernel cuts it to net.core.somaxconn.
 constexpr int kBacklog = 4096;
-// A client that vanished is noticed after about three minutes.
-constexpr int kKeepaliveIdleSeconds = 120;
-constexpr int kKeepaliveIntervalSeconds = 15;
-constexpr int kKeepaliveProbes = 4;
 
 struct Option {
     int level;
@@ -88,7 +86,8 @@ void Descriptor::close() {
     }
 }
 
-boost::system::result<Descriptor> open_listener(const Endpoint& endpoint) {
+boost::system::result<Descriptor> open_listener(const Endpoint& endpoint,
+                                                const SocketLimits& limits) {
     Descriptor socket = open_socket(endpoint);
     if (!socket.is_open()) {
         return last_error();
@@ -99,17 +98,16 @@ boost::system::result<Descriptor> open_listener(const Endpoint& endpoint) {
     const Option options[] = {
         {SOL_SOCKET, SO_REUSEADDR, 1},
         {SOL_SOCKET, SO_REUSEPORT, 1},
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
         {SOL_SOCKET, SO_OOBINLINE, 1},
         {IPPROTO_TCP, TCP_NODELAY, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleSeconds},
-        {IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalSeconds},
-        {IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes},
     };
     for (const Option& option : options) {
         if (const error_code error = set_option(socket, option)) {
             return error;
         }
+    }
+    if (const error_code error = limit_client_side(socket, limits)) {
+        return error;
     }
     if (const error_code error = bind_socket(socket, endpoint)) {
         return error;
@@ -145,8 +143,12 @@ boost::system::result<Endpoint> local_endpoint(const Descriptor& socket) {
     return endpoint;
 }
 
-boost::system::result<Descriptor> accept_connection(const Descriptor& listener, int bound) {
-    Descriptor socket{::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+boost::system::result<Descriptor> accept_connection(const Descriptor& listener, int bound,
+                                                    Endpoint* client) {
+    sockaddr* address = client != nullptr ? client->data() : nullptr;
+    auto size = static_cast<socklen_t>(client != nullptr ? client->capacity() : 0);
+    Descriptor socket{::accept4(listener.get(), address, client != nullptr ? &size : nullptr,
+                                SOCK_NONBLOCK | SOCK_CLOEXEC)};
     if (!socket.is_open()) {
         return last_error();
     }

@@ -39,9 +39,9 @@ class Descriptor {
 };
 
 /// Bound with IP_FREEBIND and SO_REUSEPORT, listening. The options that an accepted connection
-/// needs (no delay, keepalive, urgent data in line) are set here: accept() inherits them.
-/// TCP_USER_TIMEOUT is not set: it would also end a client that keeps its window closed.
-boost::system::result<Descriptor> open_listener(const Endpoint& endpoint);
+/// needs (no delay, urgent data in line, `limits`) are set here: accept() inherits them.
+boost::system::result<Descriptor> open_listener(const Endpoint& endpoint,
+                                                const SocketLimits& limits = {});
 /// Error when another process listens there already; SO_REUSEPORT would share its connections.
 error_code check_not_listening(const Endpoint& endpoint);
 boost::system::result<Endpoint> local_endpoint(const Descriptor& socket);
@@ -50,8 +50,10 @@ boost::system::result<Endpoint> local_endpoint(const Descriptor& socket);
 /// the error is EMFILE.
 constexpr int kNoBound = std::numeric_limits<int>::max();
 
+/// @param client where it comes from, for nothing more than the same system call.
 boost::system::result<Descriptor> accept_connection(const Descriptor& listener,
-                                                    int bound = kNoBound);
+                                                    int bound = kNoBound,
+                                                    Endpoint* client = nullptr);
 /// What accept_connection() would say, without losing a connection to it: EAGAIN when none waits,
 /// EMFILE when the lowest free descriptor is not below `bound`.
 error_code accept_obstacle(const Descriptor& listener, int bound);

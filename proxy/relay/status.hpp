@@ -23,6 +23,14 @@ struct ServiceCounters {
     std::uint64_t no_upstream = 0;
     /// Accepted while not active and reset at once.
     std::uint64_t refused_inactive = 0;
+    /// Reset at once: the access list denies the client.
+    std::uint64_t denied = 0;
+    /// Reset at once: the client has as many connections as it may have.
+    std::uint64_t refused_client_limit = 0;
+    /// Reset at once: the client connects faster than it may.
+    std::uint64_t refused_client_rate = 0;
+    /// Reset at the age that connections may have.
+    std::uint64_t lifetime_over = 0;
     /// Shortage on this node (ports, descriptors, memory): never blamed on an upstream (I6).
     std::uint64_t local_errors = 0;
     /// Those of local_errors for which no source address had a port left for the upstream.

@@ -213,6 +213,50 @@ std::string print_sources(const std::vector<relay::IpAddress>& sources) {
     return text.empty() ? " -" : text;
 }
 
+void print_keepalive(std::ostream& out, const char* name,
+                     const std::optional<relay::KeepaliveConfig>& keepalive) {
+    out << ' ' << name << ' ';
+    if (!keepalive) {
+        out << "off";
+        return;
+    }
+    out << keepalive->idle.count() << ' ' << keepalive->interval.count() << ' ' << keepalive->count;
+}
+
+/// Only what is not as usual: most services have no limits.
+void print_limits(std::ostream& out, const relay::LimitsConfig& l) {
+    for (const relay::AccessRule& rule : l.access) {
+        out << "  " << (rule.allow ? "allow " : "deny ") << rule.network.to_string() << '/'
+            << rule.prefix_length << "\n";
+    }
+    const auto line = [&out](const char* name, auto value) {
+        if (value != 0) {
+            out << "  " << name << ' ' << value << "\n";
+        }
+    };
+    if (l.client_prefix_v4 != 32 || l.client_prefix_v6 != 64) {
+        out << "  client_prefix " << l.client_prefix_v4 << ' ' << l.client_prefix_v6 << "\n";
+    }
+    line("max_connections_per_client", l.max_connections_per_client);
+    line("max_client_connection_rate", l.max_client_connection_rate);
+    line("max_connection_rate", l.max_connection_rate);
+    line("download_rate", l.download_rate);
+    line("upload_rate", l.upload_rate);
+    line("first_byte_timeout_ms", l.first_byte_timeout.count());
+    line("max_lifetime_ms", l.max_lifetime.count());
+    const relay::SocketLimits& sockets = l.sockets;
+    const relay::KeepaliveConfig usual;
+    const bool client_usual = sockets.keepalive && sockets.keepalive->idle == usual.idle &&
+                              sockets.keepalive->interval == usual.interval &&
+                              sockets.keepalive->count == usual.count;
+    if (!client_usual || sockets.upstream_keepalive || sockets.user_timeout.count() != 0) {
+        out << "  sockets";
+        print_keepalive(out, "keepalive", sockets.keepalive);
+        print_keepalive(out, "upstream_keepalive", sockets.upstream_keepalive);
+        out << " user_timeout_ms " << sockets.user_timeout.count() << "\n";
+    }
+}
+
 void print_service(std::ostream& out, const relay::ServiceConfig& s) {
     out << "service " << s.name << "\n  listen " << s.listen.address().to_string() << ' '
         << s.listen.port() << " instance " << (s.instance.empty() ? "-" : s.instance) << " source"
@@ -221,6 +265,7 @@ void print_service(std::ostream& out, const relay::ServiceConfig& s) {
         << (s.algorithm == relay::Algorithm::RoundRobin ? "rr" : "wrr") << "\n  connect "
         << seconds(s.connect_timeout) << " idle " << seconds(s.idle_timeout) << " fin "
         << seconds(s.fin_timeout) << " max_connections " << s.max_connections << "\n";
+    print_limits(out, s.limits);
     for (const auto& u : s.upstreams) {
         out << "  upstream " << u.name << " to " << u.endpoint.address().to_string() << ' '
             << u.endpoint.port() << " weight " << u.weight;

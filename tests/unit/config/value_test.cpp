@@ -31,6 +31,18 @@ TEST(Value, SecondsHaveUpToSixPlaces) {
     }
 }
 
+TEST(Value, SizesHaveUnitsOfPowersOf1024) {
+    EXPECT_EQ(parse_size("0"), 0U);
+    EXPECT_EQ(parse_size("1500"), 1500U);
+    EXPECT_EQ(parse_size("64k"), 65536U);
+    EXPECT_EQ(parse_size("3M"), 3U * 1024 * 1024);
+    EXPECT_EQ(parse_size("17179869183g"), std::uint64_t{17'179'869'183} << 30);
+    for (const char* bad : {"", "k", "-1", "+1", "1kb", "1 k", "1.5m", "0x10", "17179869184g",
+                            "99999999999999999999"}) {
+        EXPECT_EQ(parse_size(bad), std::nullopt) << bad;
+    }
+}
+
 TEST(Value, SecondsAreFormattedWithoutNeedlessZeros) {
     EXPECT_EQ(format_seconds(0us), "0");
     EXPECT_EQ(format_seconds(10s), "10");

@@ -50,6 +50,7 @@ service 198.51.100.100:80  ACCEPTING
   connections 3 active, 10 accepted, 7 finished
   ended       1 reset by client, 2 by upstream, 0 by demotion, 0 timed out
   not served  0 no upstream, 4 node not active, 0 local errors
+  limits      5 denied, 6 client rate
   bytes       1000 B to upstream, 33.0 MiB to client
   upstream                      state weight   active  connected   failures
   198.51.100.21:80              up         1        3         10          0

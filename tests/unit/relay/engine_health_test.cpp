@@ -202,7 +202,7 @@ class Owner final : public ListenerOwner {
     bool admit() override { return !full; }
     [[nodiscard]] std::string limit_reached() const override { return "full"; }
     void not_accepted() override {}
-    void accepted(Descriptor) override {}
+    void accepted(Descriptor, const Endpoint&) override {}
     void on_paused(std::string_view) override {}
     void on_resumed() override {}
     void on_accept_failing(int error) override { told.push_back(error); }
