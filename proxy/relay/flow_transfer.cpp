@@ -60,10 +60,9 @@ void Flow::read_from(Side side) {
     Half& half = peer.half;
     const std::size_t asked = std::min(half.room(), allowed);
     const ssize_t count =
-        half.uses_pipe()
-            ? ::splice(peer.socket.get(), nullptr, peer.pipe->input.get(), nullptr, asked,
-                       kSpliceFlags)
-            : ::recv(peer.socket.get(), peer.buffer.data.get() + half.end(), asked, 0);
+        half.uses_pipe() ? ::splice(peer.socket.get(), nullptr, peer.pipe->input.get(), nullptr,
+                                    asked, kSpliceFlags)
+                         : ::recv(peer.socket.get(), peer.buffer.data.get() + half.end(), asked, 0);
     if (count > 0) {
         half.on_read(static_cast<std::size_t>(count), asked);
         spend(side, static_cast<std::size_t>(count));
