@@ -1,6 +1,8 @@
 // What the relay is configured to do. Plain data: filled by proxy/config, read by proxy/relay.
 #pragma once
 
+#include "proxy/relay/balance_config.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -14,8 +16,6 @@ namespace tandem::relay {
 using Endpoint = boost::asio::ip::tcp::endpoint;
 using IpAddress = boost::asio::ip::address;
 using Milliseconds = std::chrono::milliseconds;
-
-enum class Algorithm : std::uint8_t { RoundRobin, WeightedRoundRobin };
 
 /// TCP_CHECK: connect from the node's own address, then close. Up when it succeeded once,
 /// down when `retries` further attempts failed too.
@@ -39,6 +39,7 @@ struct UpstreamConfig {
     Endpoint endpoint;
     /// 0..65535; zero: no new connections (drain).
     unsigned weight = 1;
+    UpstreamBalance balance;
     /// Unset: never checked, always up.
     std::optional<HealthCheckConfig> check;
 };
@@ -54,6 +55,7 @@ struct ServiceConfig {
     /// address for services on a virtual address; ignored when the family differs.
     std::optional<IpAddress> source_address;
     Algorithm algorithm = Algorithm::RoundRobin;
+    ServiceBalance balance;
     std::vector<UpstreamConfig> upstreams;
     /// Per attempt; at the end the next upstream is tried.
     Milliseconds connect_timeout = std::chrono::seconds{5};

@@ -1,5 +1,6 @@
 #include "proxy/relay/flow.hpp"
 
+#include "proxy/relay/client_hash.hpp"
 #include "proxy/relay/service_shard.hpp"
 
 #include <cerrno>
@@ -42,6 +43,14 @@ void Flow::start() {
         end(End::LocalError);
         return;
     }
+    if (shard_.needs_client()) {
+        const ServiceBalance& balance = shard_.config().balance;
+        // A client that is gone has no address any more, and needs no upstream for long.
+        const auto address = remote_address(peers_[kClient].socket);
+        client_hash_ = address.has_value()
+                           ? hash_client(*address, balance.client_bits_v4, balance.client_bits_v6)
+                           : 0;
+    }
     connect_next();
 }
 
@@ -56,14 +65,21 @@ error_code Flow::watch(Peer& peer) {
 // ---- connecting
 
 void Flow::connect_next() {
-    while (const auto upstream = shard_.pick_upstream(tried_)) {
-        if (try_connect(*upstream)) {
+    while (may_try_another()) {
+        const BalanceChoice choice = shard_.pick_upstream(client_hash_, tried_);
+        if (!choice) {
+            if (choice.kind == BalanceChoice::Kind::Full && last_error_.empty()) {
+                last_error_ = "every upstream has as many connections as it may";
+            }
+            break;
+        }
+        upstream_ = static_cast<std::uint16_t>(choice.upstream);
+        has_place_ = true;
+        if (try_connect(choice.upstream) || phase_ == Phase::Ended) {
             return;
         }
-        if (phase_ == Phase::Ended) {
-            return;
-        }
-        tried_.push_back(static_cast<std::uint16_t>(*upstream));
+        give_back_place();
+        tried_.push_back(upstream_);
     }
     if (local_error_) {
         end(End::LocalError);
@@ -75,10 +91,20 @@ void Flow::connect_next() {
     end(End::NoUpstream);
 }
 
+bool Flow::may_try_another() const {
+    const auto retries = shard_.config().balance.retries;
+    return !retries || tried_.size() <= *retries;
+}
+
+void Flow::give_back_place() {
+    if (std::exchange(has_place_, false)) {
+        shard_.leave_upstream(upstream_);
+    }
+}
+
 bool Flow::try_connect(std::size_t upstream) {
     const ServiceConfig& config = shard_.config();
     Peer& peer = peers_[kUpstream];
-    upstream_ = static_cast<std::uint16_t>(upstream);
     auto socket = start_connect(config.upstreams[upstream].endpoint, config.source_address,
                                 shard_.reactor().connect_bound());
     error_code error;
@@ -142,6 +168,7 @@ void Flow::abandon_attempt(const std::string& text) {
     peers_[kClient].half.replace_sink();
     Timer::unlink();
     attempt_failed(text);
+    give_back_place();
     tried_.push_back(upstream_);
     connect_next();
 }
@@ -149,8 +176,8 @@ void Flow::abandon_attempt(const std::string& text) {
 void Flow::connected() {
     phase_ = Phase::Relaying;
     last_activity_ = shard_.reactor().now();
-    shard_.upstream_counters(upstream_).connected.add();
-    shard_.upstream_counters(upstream_).active.add();
+    shard_.connect_succeeded(upstream_);
+    shard_.remember_client(client_hash_, upstream_);
     Timer::unlink();
     if (quiet_limit() > Clock::duration::zero()) {
         shard_.reactor().schedule(*this, quiet_limit());
@@ -395,8 +422,10 @@ void Flow::give_back_buffer(Peer& peer) {
 void Flow::end(End reason) {
     if (phase_ == Phase::Relaying || phase_ == Phase::Delivering) {
         shard_.upstream_counters(upstream_).active.subtract(1);
+        shard_.remember_client(client_hash_, upstream_);
     }
     phase_ = Phase::Ended;
+    give_back_place();
     Timer::unlink();
     Task::unlink();
     close_sockets(reason == End::Finished          ? Closing::Orderly

@@ -77,6 +77,8 @@ class Flow final : public Task, public Timer, public FlowHook {
     void on_events(Side side, std::uint32_t events);
 
     void connect_next();
+    [[nodiscard]] bool may_try_another() const;
+    void give_back_place();
     /// False: the attempt could not even start, errors are counted.
     bool try_connect(std::size_t upstream);
     void connect_event(std::uint32_t events);
@@ -112,8 +114,12 @@ class Flow final : public Task, public Timer, public FlowHook {
     Phase phase_ = Phase::Connecting;
     /// A shortage of this node stood in the way of at least one upstream.
     bool local_error_ = false;
+    /// A place at upstream_ is taken.
+    bool has_place_ = false;
     /// Valid while connecting and relaying.
     std::uint16_t upstream_ = 0;
+    /// hash_client(), where the choice of the upstream depends on it.
+    std::uint64_t client_hash_ = 0;
     std::vector<std::uint16_t> tried_;
     std::string last_error_;
     TimePoint last_activity_;

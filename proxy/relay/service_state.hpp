@@ -3,10 +3,13 @@
 
 #include "proxy/relay/config.hpp"
 #include "proxy/relay/connection_limits.hpp"
+#include "proxy/relay/persistence.hpp"
+#include "proxy/relay/upstream_group.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -59,11 +62,11 @@ class ServiceState {
         : config(std::move(service)),
           limit(config.max_connections),
           life(config.instance.empty() ? 1 : 0),
-          upstream_up(config.upstreams.size()),
+          upstreams(config),
           last_errors_(config.upstreams.size()) {
-        for (std::size_t index = 0; index < config.upstreams.size(); ++index) {
-            const auto& check = config.upstreams[index].check;
-            upstream_up[index] = !check || !check->start_down;
+        if (config.balance.persistence_timeout.count() != 0) {
+            persistence = std::make_unique<PersistenceTable>(config.balance.persistence_timeout,
+                                                             Clock::now());
         }
     }
 
@@ -85,8 +88,9 @@ class ServiceState {
     /// closes silently what it would reset.
     std::atomic<std::uint64_t> silence_orders{0};
 
-    /// For status() only; every worker's balancer has its own.
-    std::vector<std::atomic<bool>> upstream_up;
+    UpstreamGroup upstreams;
+    /// Null: not configured.
+    std::unique_ptr<PersistenceTable> persistence;
 
     void set_last_error(std::size_t upstream, std::string text) {
         const std::lock_guard lock{mutex_};
