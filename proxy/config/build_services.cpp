@@ -3,7 +3,6 @@
 #include "proxy/config/draft.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace tandem::config {
@@ -65,7 +64,6 @@ class ServiceBuilder {
             reporter_.warning(draft_.at, label() + "no protocol is set; TCP is used",
                               "add protocol TCP; keepalived would take UDP");
         }
-        set_algorithm();
         set_instance();
         set_source();
         set_limits();
@@ -76,41 +74,13 @@ class ServiceBuilder {
             reporter_.warning(draft_.at, label() + "no real_server: every connection is refused",
                               "add real_server ADDRESS PORT { ... }");
         }
+        build_balance(result_, draft_, label(), reporter_);
+        add_sorry_server();
         return std::move(result_);
     }
 
   private:
     [[nodiscard]] std::string label() const { return "(" + result_.name + ") "; }
-
-    void set_algorithm() {
-        if (!draft_.algorithm) {
-            result_.algorithm = relay::Algorithm::WeightedRoundRobin;
-            reporter_.note(draft_.at, label() + "no lb_algo is set; wrr is used",
-                           "keepalived's default wlc is not available in this version");
-            return;
-        }
-        const std::string& name = draft_.algorithm->value;
-        if (name == "rr" || name == "wrr") {
-            result_.algorithm =
-                name == "rr" ? relay::Algorithm::RoundRobin : relay::Algorithm::WeightedRoundRobin;
-            return;
-        }
-        constexpr auto kKnown = std::to_array<std::string_view>(
-            {"lc", "wlc", "lblc", "lblcr", "sh", "dh", "fo", "ovf", "mh", "sed", "nq", "twos"});
-        const bool known = std::ranges::find(kKnown, name) != kKnown.end();
-        const bool weighted = name != "lc";
-        result_.algorithm =
-            weighted ? relay::Algorithm::WeightedRoundRobin : relay::Algorithm::RoundRobin;
-        const std::string text =
-            label() +
-            (known ? "lb_algo " + name + " is not available" : "unknown lb_algo '" + name + "'") +
-            "; " + (weighted ? "wrr" : "rr") + " is used instead";
-        if (known) {
-            reporter_.warning(draft_.algorithm->at, text, "write rr or wrr");
-        } else {
-            reporter_.error(draft_.algorithm->at, text, "write rr or wrr");
-        }
-    }
 
     void set_instance() {
         for (const InstanceSettings& instance : model_.instances) {
@@ -208,11 +178,20 @@ class ServiceBuilder {
                                          "source address of connections to it");
         }
         upstream.weight = draft.weight.value_or(draft_.weight.value_or(kRealServerWeight));
+        upstream.balance = build_upstream_balance(draft, label() + upstream.name + ": ", reporter_);
         if (draft.checker) {
             upstream.check =
                 build_check(merged(draft_.check, draft.check), *draft.checker, upstream.endpoint);
         }
         result_.upstreams.push_back(std::move(upstream));
+    }
+
+    void add_sorry_server() {
+        auto sorry = build_sorry_server(result_, draft_, label(), reporter_);
+        if (sorry) {
+            sorry->name = endpoint_name(sorry->endpoint);
+            result_.upstreams.push_back(std::move(*sorry));
+        }
     }
 
     const ServiceDraft& draft_;

@@ -3,6 +3,7 @@
 // does not matter here.
 #pragma once
 
+#include "proxy/config/balance_draft.hpp"
 #include "proxy/config/diagnostic.hpp"
 #include "proxy/config/environment.hpp"
 #include "proxy/config/model.hpp"
@@ -219,6 +220,7 @@ struct UpstreamDraft {
     IpAddress address;
     std::optional<std::uint16_t> port;
     std::optional<unsigned> weight;
+    UpstreamBalanceDraft balance;
     CheckDraft check;
     std::optional<CheckerDraft> checker;
     std::vector<Located<IpAddress>> sources;
@@ -228,7 +230,7 @@ struct ServiceDraft {
     Position at;
     relay::Endpoint listen;
     CheckDraft check;
-    std::optional<Located<std::string>> algorithm;
+    ServiceBalanceDraft balance;
     std::string kind;
     bool protocol_given = false;
     bool refused = false;
@@ -297,5 +299,16 @@ void build_authentication(vrrp::InstanceConfig& election, const InstanceDraft& d
 /// Sync groups, tracked objects and notify commands; after all instances are in the model.
 void build_relations(Model& model, const BuildContext& context, CommandResolver& commands);
 void build_services(Model& model, const Drafts& drafts, Reporter& reporter);
+/// Everything about the choice of an upstream; after the service's upstreams are known.
+/// @param label names the service in messages.
+void build_balance(relay::ServiceConfig& service, const ServiceDraft& draft,
+                   const std::string& label, Reporter& reporter);
+relay::UpstreamBalance build_upstream_balance(const UpstreamDraft& draft, const std::string& label,
+                                              Reporter& reporter);
+/// Without a name yet.
+std::optional<relay::UpstreamConfig> build_sorry_server(const relay::ServiceConfig& service,
+                                                        const ServiceDraft& draft,
+                                                        const std::string& label,
+                                                        Reporter& reporter);
 
 }  // namespace tandem::config

@@ -16,6 +16,7 @@ constexpr std::int64_t kMostConnections = 10'000'000;
 constexpr std::int64_t kMostWeight = 65535;
 constexpr std::int64_t kHighestRate = 1'000'000;
 constexpr auto kLongestUserTimeout = std::chrono::hours{24};
+constexpr std::int64_t kMostQuorum = 4'294'967'295;
 
 // The values that virtual_server, real_server and the checkers share; all have a `check`.
 template <class Target>
@@ -148,6 +149,15 @@ constexpr Keyword<UpstreamDraft> kUpstreamKeywords[] = {
      [](UpstreamDraft& u, const Value& v) { read_sources(u.sources, v); }},
     {"weight", integer(0, kMostWeight),
      [](UpstreamDraft& u, const Value& v) { u.weight = static_cast<unsigned>(v.integer); }},
+    {"backup", flag(), [](UpstreamDraft& u, const Value&) { u.balance.backup = true; }},
+    {"uthreshold", integer(0, kMostConnections),
+     [](UpstreamDraft& u, const Value& v) {
+         u.balance.upper_threshold = static_cast<unsigned>(v.integer);
+     }},
+    {"lthreshold", integer(0, kMostConnections),
+     [](UpstreamDraft& u, const Value& v) {
+         u.balance.lower_threshold = static_cast<unsigned>(v.integer);
+     }},
     {"delay_loop", kPeriod, set_delay_loop<UpstreamDraft>},
     {"connect_timeout", kPeriod, set_connect_timeout<UpstreamDraft>},
     {"retry", kRetries, set_retry<UpstreamDraft>},
@@ -167,18 +177,17 @@ constexpr Keyword<UpstreamDraft> kUpstreamKeywords[] = {
 };
 
 constexpr Unused kUpstreamUnused[] = {
+    {Treatment::Note,
+     "changes nothing: a failed server gets no new connections and keeps those it has", "",
+     "inhibit_on_failure"},
     {Treatment::Note, "has no effect: tandem runs no scripts in this version", "",
      "notify_up notify_down"},
     {Treatment::Note, "has no effect: tandem sends no mail in this version", "", "smtp_alert"},
     {Treatment::Note,
      "has no effect: every connection is relayed in user space, whatever the method", "",
      "lvs_method lb_kind"},
-    {Treatment::Warning,
-     "has no effect in this version: a failed server gets no new connections, those it has are "
-     "kept",
-     "", "inhibit_on_failure"},
     {Treatment::Note, "has no effect in this version", "",
-     "uthreshold lthreshold virtualhost snmp_name log_all_failures"},
+     "virtualhost snmp_name log_all_failures"},
 };
 
 std::string lower_case(std::string text) {
@@ -249,8 +258,18 @@ void read_upstream(ServiceDraft& service, const Value& value) {
     service.upstreams.push_back(std::move(upstream));
 }
 
-void set_algorithm(ServiceDraft& service, const Value& value) {
-    service.algorithm = Located<std::string>{value.word, value.at};
+// Keywords of the balance.
+template <void (*Read)(ServiceBalanceDraft&, const Value&)>
+void set_balance(ServiceDraft& service, const Value& value) {
+    Read(service.balance, value);
+}
+template <std::optional<unsigned> ServiceBalanceDraft::*Member>
+void set_balance(ServiceDraft& service, const Value& value) {
+    service.balance.*Member = static_cast<unsigned>(value.integer);
+}
+template <std::optional<Milliseconds> ServiceBalanceDraft::*Member>
+void set_balance(ServiceDraft& service, const Value& value) {
+    service.balance.*Member = value.milliseconds();
 }
 
 constexpr Keyword<ServiceDraft> kServiceKeywords[] = {
@@ -261,8 +280,18 @@ constexpr Keyword<ServiceDraft> kServiceKeywords[] = {
     {"delay_before_retry", kDelay, set_delay_before_retry<ServiceDraft>},
     {"warmup", kDelay, set_warmup<ServiceDraft>},
     {"alpha", boolean(), set_alpha<ServiceDraft>},
-    {"lb_algo", word(), set_algorithm},
-    {"lvs_sched", word(), set_algorithm},
+    {"lb_algo", word(), set_balance<read_algorithm>},
+    {"lvs_sched", word(), set_balance<read_algorithm>},
+    {"sorry_server", address(), set_balance<read_sorry_server>},
+    {"persistence_timeout", any(), set_balance<read_persistence_timeout>},
+    {"persistence_granularity", word(), set_balance<read_persistence_granularity>},
+    {"quorum", integer(1, kMostQuorum), set_balance<&ServiceBalanceDraft::quorum>},
+    {"hysteresis", integer(0, kMostQuorum), set_balance<&ServiceBalanceDraft::hysteresis>},
+    {"panic_threshold", integer(0, 100), set_balance<&ServiceBalanceDraft::panic_threshold>},
+    {"slow_start", kDelay, set_balance<&ServiceBalanceDraft::slow_start>},
+    {"retries", integer(0, kMostWeight), set_balance<&ServiceBalanceDraft::retries>},
+    {"max_fails", integer(0, 1'000'000), set_balance<&ServiceBalanceDraft::max_fails>},
+    {"fail_timeout", kPeriod, set_balance<&ServiceBalanceDraft::fail_timeout>},
     {"lb_kind", word(), read_kind},
     {"lvs_method", word(), read_kind},
     {"weight", integer(1, kMostWeight),
@@ -310,13 +339,15 @@ constexpr Keyword<ServiceDraft> kServiceKeywords[] = {
 };
 
 constexpr Unused kServiceUnused[] = {
-    {Treatment::Note, "has no effect in this version: each connection is balanced by itself", "",
-     "persistence_timeout persistence_granularity persistence_engine"},
+    {Treatment::Note,
+     "changes nothing: a failed server gets no new connections and keeps those it has", "",
+     "inhibit_on_failure"},
+    {Treatment::Note, "has no effect: persistence is by the client's address", "",
+     "persistence_engine"},
     {Treatment::Note, "has no effect: keepalived no longer knows it either", "",
      "nat_mask net_mask"},
-    {Treatment::Warning,
-     "has no effect in this version: when all servers are down, connections are refused", "",
-     "sorry_server"},
+    {Treatment::Note, "has no effect: connections to the sorry server always go on", "",
+     "sorry_server_inhibit"},
     {Treatment::Note, "has no effect: tandem runs no scripts in this version", "",
      "quorum_up quorum_down"},
     {Treatment::Note, "has no effect: tandem sends no mail in this version", "", "smtp_alert"},
@@ -324,8 +355,7 @@ constexpr Unused kServiceUnused[] = {
      "ops flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback hashed ip_family "
      "sorry_server_lvs_method"},
     {Treatment::Note, "has no effect in this version", "",
-     "omega quorum hysteresis ha_suspend virtualhost sorry_server_inhibit inhibit_on_failure "
-     "snmp_name log_all_failures"},
+     "omega ha_suspend virtualhost snmp_name log_all_failures"},
 };
 
 }  // namespace

@@ -125,23 +125,53 @@ json::object instance_json(const InstanceSnapshot& instance) {
     return out;
 }
 
+std::string_view name_of(relay::UpstreamRole role) {
+    switch (role) {
+        case relay::UpstreamRole::Primary:
+            return "primary";
+        case relay::UpstreamRole::Backup:
+            return "backup";
+        case relay::UpstreamRole::Sorry:
+            break;
+    }
+    return "sorry";
+}
+
+std::string_view name_of(relay::AdminState state) {
+    switch (state) {
+        case relay::AdminState::Ready:
+            return "ready";
+        case relay::AdminState::Drain:
+            return "drain";
+        case relay::AdminState::Down:
+            break;
+    }
+    return "down";
+}
+
 json::object service_json(const relay::ServiceStatus& service) {
     const relay::ServiceCounters& counters = service.counters;
     json::array upstreams;
     for (const auto& upstream : service.upstreams) {
-        upstreams.push_back(json::object{{"name", upstream.name},
-                                         {"state", upstream.up ? "up" : "down"},
-                                         {"weight", upstream.weight},
-                                         {"active", upstream.active},
-                                         {"connected", upstream.connected},
-                                         {"connect_failures", upstream.connect_failures},
-                                         {"ports_in_use", upstream.ports_in_use},
-                                         {"ports", upstream.ports},
-                                         {"last_error", upstream.last_error}});
+        upstreams.push_back(
+            json::object{{"name", upstream.name},
+                         {"state", upstream.up ? "up" : "down"},
+                         {"role", name_of(upstream.role)},
+                         {"admin", name_of(upstream.admin)},
+                         {"avoided", upstream.avoided},
+                         {"weight", upstream.weight_override.value_or(upstream.weight)},
+                         {"active", upstream.active},
+                         {"connected", upstream.connected},
+                         {"connect_failures", upstream.connect_failures},
+                         {"ports_in_use", upstream.ports_in_use},
+                         {"ports", upstream.ports},
+                         {"last_error", upstream.last_error}});
     }
     return {{"name", service.name},
             {"instance", service.instance},
             {"accepting", service.accepting},
+            {"quorum", service.quorum},
+            {"panic", service.panic},
             {"active", counters.active},
             {"accepted", counters.accepted},
             {"finished", counters.finished},

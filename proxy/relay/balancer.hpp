@@ -2,42 +2,99 @@
 #pragma once
 
 #include "proxy/relay/config.hpp"
+#include "proxy/relay/maglev.hpp"
+#include "proxy/relay/persistence.hpp"
+#include "proxy/relay/upstream_group.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace tandem::relay {
 
-/// Round robin and smooth weighted round robin. One per service and worker; not thread-safe.
+/// What is known of the connection that wants an upstream.
+struct BalanceRequest {
+    /// hash_client() of its address; only where Balancer::needs_client().
+    std::uint64_t client = 0;
+    TimePoint now;
+    /// Upstreams that this connection has tried already; they are skipped.
+    std::span<const std::uint16_t> tried;
+};
+
+struct BalanceChoice {
+    enum class Kind : std::uint8_t {
+        Upstream,
+        Full,    ///< somebody would do, but has no place free
+        Nobody,  ///< nobody is left
+    } kind = Kind::Nobody;
+    /// Index into the configured upstreams.
+    std::size_t upstream = 0;
+
+    explicit operator bool() const { return kind == Kind::Upstream; }
+};
+
+/// One per service and worker; not thread-safe. What the workers share is in the group and in the
+/// persistence table: counts of connections are those of all workers.
 ///
-/// An upstream with weight zero (drain) or that is down is never picked. When nothing is left the
-/// connection is refused: sending it to an upstream that its checks call dead would only hide the
-/// outage behind a timeout. Upstreams without a check are always up.
+/// Among the upstreams of the best standing: the least loaded, and of several such each in turn,
+/// smoothly by weight. The methods differ only in what they call load and weight. sh, mh and twos
+/// look into a table, without a look at the other upstreams while the first choice can be used; a
+/// client whose upstream cannot be used moves, all others stay.
 class Balancer {
   public:
-    Balancer(Algorithm algorithm, const std::vector<UpstreamConfig>& upstreams);
+    /// @param persistence null: none. Both outlive this.
+    /// @param seed for twos: different for each worker.
+    Balancer(const ServiceConfig& config, UpstreamGroup& group, PersistenceTable* persistence,
+             std::uint64_t seed);
 
-    void set_up(std::size_t upstream, bool up);
-    /// @param tried indices that this connection has tried already; they are skipped.
-    /// @return index into the configured upstreams; nullopt: nobody is left.
-    std::optional<std::size_t> pick(std::span<const std::uint16_t> tried);
+    /// Takes a place at the upstream, which is to be given back to the group.
+    /// O(upstreams), no allocation.
+    BalanceChoice pick(const BalanceRequest& request);
+
+    [[nodiscard]] bool needs_client() const {
+        return algorithm_ == Algorithm::SourceHash || persistence_ != nullptr;
+    }
+    /// For sh, mh and twos; a new one after each change of a weight.
+    void set_table(std::shared_ptr<const MaglevTable> table) { table_ = std::move(table); }
+    /// Of the weights that are in force; null for a method without a table.
+    static std::shared_ptr<const MaglevTable> make_table(const ServiceConfig& config,
+                                                         const UpstreamGroup& group);
 
   private:
-    struct Candidate {
-        std::int64_t weight = 1;
-        std::int64_t current = 0;
-        bool up = true;
-    };
-    std::optional<std::size_t> pick_in_turn(std::span<const std::uint16_t> tried);
-    std::optional<std::size_t> pick_weighted(std::span<const std::uint16_t> tried);
-    [[nodiscard]] bool eligible(std::size_t upstream, std::span<const std::uint16_t> tried) const;
+    BalanceChoice pick_once(const BalanceRequest& request);
+    /// Looks at everybody. @return the best standing.
+    Standing survey(const BalanceRequest& request);
+    [[nodiscard]] bool tried(std::size_t upstream, const BalanceRequest& request) const;
+    [[nodiscard]] std::size_t in_turn(Standing best);
+    [[nodiscard]] std::size_t heaviest(Standing best) const;
+    [[nodiscard]] BalanceChoice overflow(Standing best) const;
+    /// By the table; size() when that leads to nobody who can be used.
+    [[nodiscard]] std::size_t look_up(std::uint64_t hash, const BalanceRequest& request) const;
+    [[nodiscard]] std::size_t rendezvous(std::uint64_t hash, Standing best) const;
+    std::size_t draw(const BalanceRequest& request);
+    std::uint64_t next_random();
+    [[nodiscard]] std::uint64_t load(std::size_t upstream) const;
+    [[nodiscard]] std::uint64_t weight(std::size_t upstream, TimePoint now) const;
 
-    Algorithm algorithm_;
+    const Algorithm algorithm_;
+    UpstreamGroup& group_;
+    PersistenceTable* const persistence_;
+    std::shared_ptr<const MaglevTable> table_;
+    struct Candidate {
+        /// rendezvous() does not depend on the order in the file either.
+        std::uint64_t name_hash = 0;
+        /// Of the smooth weighted round robin: what it has earned and not spent.
+        std::int64_t credit = 0;
+        // Of the pick that is running: other workers change the group meanwhile.
+        std::uint64_t load = 0;
+        std::uint64_t weight = 0;
+        Standing standing = Standing::Out;
+    };
     std::vector<Candidate> candidates_;
-    std::size_t next_ = 0;
+    std::uint64_t random_;
 };
 
 }  // namespace tandem::relay

@@ -1,6 +1,7 @@
 // What the relay is configured to do. Plain data: filled by proxy/config, read by proxy/relay.
 #pragma once
 
+#include "proxy/relay/balance_config.hpp"
 #include "proxy/relay/limits_config.hpp"
 #include "proxy/relay/port_range.hpp"
 
@@ -17,8 +18,6 @@ namespace tandem::relay {
 using Endpoint = boost::asio::ip::tcp::endpoint;
 using IpAddress = boost::asio::ip::address;
 using Milliseconds = std::chrono::milliseconds;
-
-enum class Algorithm : std::uint8_t { RoundRobin, WeightedRoundRobin };
 
 /// TCP_CHECK: connect from the node's own address, then close. Up when it succeeded once,
 /// down when `retries` further attempts failed too.
@@ -42,6 +41,7 @@ struct UpstreamConfig {
     Endpoint endpoint;
     /// 0..65535; zero: no new connections (drain).
     unsigned weight = 1;
+    UpstreamBalance balance;
     /// Unset: never checked, always up.
     std::optional<HealthCheckConfig> check;
     /// Instead of the service's.
@@ -64,6 +64,7 @@ struct ServiceConfig {
     /// when it looks for one for another program.
     PortRange source_ports{.first = 10240, .last = 32767};
     Algorithm algorithm = Algorithm::RoundRobin;
+    ServiceBalance balance;
     std::vector<UpstreamConfig> upstreams;
     /// Per attempt; at the end the next upstream is tried.
     Milliseconds connect_timeout = std::chrono::seconds{5};

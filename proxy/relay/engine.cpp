@@ -64,10 +64,14 @@ struct Engine::Impl {
     /// Of one counter over the instance's services and all workers: no lock, no allocation.
     [[nodiscard]] std::uint64_t sum(const std::string& instance,
                                     Counter ShardCounters::*counter) const;
+    /// Calls it with the indices of service and upstream. @return whether there is one.
+    template <class Function>
+    bool for_upstream(const std::string& service, const std::string& upstream, Function function);
     /// Every listener of one service, one per worker.
     error_code open(ServiceState& service);
 
     EngineObserver& observer;
+    std::mutex orders;
     const unsigned worker_count;
     std::vector<std::unique_ptr<ServiceState>> services;
     Admission admission;
@@ -212,22 +216,50 @@ void Engine::purge(const std::string& instance) {
     }
 }
 
-void Engine::set_upstream_up(const std::string& service, const std::string& upstream, bool up) {
-    for (std::size_t index = 0; index < impl_->services.size(); ++index) {
-        ServiceState& state = *impl_->services[index];
-        if (state.config.name != service) {
-            continue;
-        }
-        const auto& upstreams = state.config.upstreams;
-        for (std::size_t position = 0; position < upstreams.size(); ++position) {
-            if (upstreams[position].name == upstream) {
-                state.upstream_up[position].store(up, std::memory_order_relaxed);
-                for (const auto& worker : impl_->workers) {
-                    worker->set_upstream_up(index, position, up);
-                }
+template <class Function>
+bool Engine::Impl::for_upstream(const std::string& service, const std::string& upstream,
+                                Function function) {
+    bool found = false;
+    for (std::size_t index = 0; index < services.size(); ++index) {
+        const ServiceConfig& config = services[index]->config;
+        for (std::size_t position = 0; position < config.upstreams.size(); ++position) {
+            if (config.name == service && config.upstreams[position].name == upstream) {
+                function(index, position);
+                found = true;
             }
         }
     }
+    return found;
+}
+
+void Engine::set_upstream_up(const std::string& service, const std::string& upstream, bool up) {
+    impl_->for_upstream(service, upstream, [this, up](std::size_t index, std::size_t position) {
+        impl_->services[index]->upstreams.set_up(position, up, Clock::now());
+    });
+}
+
+bool Engine::set_upstream_admin(const std::string& service, const std::string& upstream,
+                                AdminState state) {
+    return impl_->for_upstream(service, upstream,
+                               [this, state](std::size_t index, std::size_t position) {
+                                   impl_->services[index]->upstreams.set_admin(position, state);
+                               });
+}
+
+bool Engine::set_upstream_weight(const std::string& service, const std::string& upstream,
+                                 std::optional<unsigned> weight) {
+    return impl_->for_upstream(
+        service, upstream, [this, weight](std::size_t index, std::size_t position) {
+            // The workers are to get the tables in the order of the orders.
+            const std::lock_guard lock{impl_->orders};
+            ServiceState& state = *impl_->services[index];
+            state.upstreams.set_weight(position, weight);
+            if (const auto table = Balancer::make_table(state.config, state.upstreams)) {
+                for (const auto& worker : impl_->workers) {
+                    worker->set_table(index, table);
+                }
+            }
+        });
 }
 
 void Engine::set_port_share(const std::string& instance, PortShare share) {
@@ -252,8 +284,7 @@ InstanceHealth Engine::health(const std::string& instance) const {
             continue;
         }
         ++services;
-        any_up = any_up ||
-                 std::ranges::any_of(state.upstream_up, [](const auto& up) { return up.load(); });
+        any_up = any_up || state.upstreams.any_up();
         for (const auto& worker : impl_->workers) {
             const int error = std::as_const(*worker).shard(index).accept_error();
             if (error != 0 && health.accept_error == 0) {
@@ -301,6 +332,7 @@ void add(ServiceCounters& sum, const ShardCounters& part) {
 }  // namespace
 
 std::vector<ServiceStatus> Engine::status() const {
+    const TimePoint now = Clock::now();
     std::vector<ServiceStatus> result;
     for (std::size_t index = 0; index < impl_->services.size(); ++index) {
         const ServiceState& state = *impl_->services[index];
@@ -308,11 +340,17 @@ std::vector<ServiceStatus> Engine::status() const {
         status.name = state.config.name;
         status.instance = state.config.instance;
         status.accepting = !impl_->workers.empty() && state.is_open();
+        status.quorum = state.upstreams.quorum();
+        status.panic = state.upstreams.panic();
         for (std::size_t position = 0; position < state.config.upstreams.size(); ++position) {
             UpstreamStatus upstream;
             upstream.name = state.config.upstreams[position].name;
             upstream.weight = state.config.upstreams[position].weight;
-            upstream.up = state.upstream_up[position].load(std::memory_order_relaxed);
+            upstream.role = state.config.upstreams[position].balance.role;
+            upstream.up = state.upstreams.up(position);
+            upstream.admin = state.upstreams.admin(position);
+            upstream.avoided = state.upstreams.avoided(position, now);
+            upstream.weight_override = state.upstreams.weight_override(position);
             upstream.last_error = state.last_error(position);
             upstream.ports_in_use = state.sources[position]->ports_in_use();
             upstream.ports = state.sources[position]->ports(state.port_share.load());

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,6 +74,14 @@ class Engine {
 
     /// Which part of the source ports new connections of the instance's services take.
     void set_port_share(const std::string& instance, PortShare share);
+    // Orders of the operator, until the engine ends. False: no such service or upstream.
+
+    bool set_upstream_admin(const std::string& service, const std::string& upstream,
+                            AdminState state);
+    /// @param weight 0..65535, zero: no new connections but of clients that had it before; nullopt:
+    /// as configured.
+    bool set_upstream_weight(const std::string& service, const std::string& upstream,
+                             std::optional<unsigned> weight);
 
     /// Asks every worker for a sign of life. @return whether all have answered the last question.
     bool ask_workers();

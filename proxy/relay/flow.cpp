@@ -1,5 +1,6 @@
 #include "proxy/relay/flow.hpp"
 
+#include "proxy/relay/client_hash.hpp"
 #include "proxy/relay/service_shard.hpp"
 #include "proxy/relay/socket_limits.hpp"
 
@@ -42,6 +43,14 @@ void Flow::start() {
         end(End::LocalError);
         return;
     }
+    if (shard_.needs_client()) {
+        const ServiceBalance& balance = shard_.config().balance;
+        // A client that is gone has no address any more, and needs no upstream for long.
+        const auto address = remote_address(peers_[kClient].socket);
+        client_hash_ = address.has_value()
+                           ? hash_client(*address, balance.client_bits_v4, balance.client_bits_v6)
+                           : 0;
+    }
     connect_next();
 }
 
@@ -69,14 +78,21 @@ error_code Flow::watch(Peer& peer) {
 // ---- connecting
 
 void Flow::connect_next() {
-    while (const auto upstream = shard_.pick_upstream(tried_)) {
-        if (try_connect(*upstream)) {
+    while (may_try_another()) {
+        const BalanceChoice choice = shard_.pick_upstream(client_hash_, tried_);
+        if (!choice) {
+            if (choice.kind == BalanceChoice::Kind::Full && last_error_.empty()) {
+                last_error_ = "every upstream has as many connections as it may";
+            }
+            break;
+        }
+        upstream_ = static_cast<std::uint16_t>(choice.upstream);
+        has_place_ = true;
+        if (try_connect(choice.upstream) || phase_ == Phase::Ended) {
             return;
         }
-        if (phase_ == Phase::Ended) {
-            return;
-        }
-        tried_.push_back(static_cast<std::uint16_t>(*upstream));
+        give_back_place();
+        tried_.push_back(upstream_);
     }
     if (local_error_) {
         end(End::LocalError);
@@ -88,10 +104,20 @@ void Flow::connect_next() {
     end(End::NoUpstream);
 }
 
+bool Flow::may_try_another() const {
+    const auto retries = shard_.config().balance.retries;
+    return !retries || tried_.size() <= *retries;
+}
+
+void Flow::give_back_place() {
+    if (std::exchange(has_place_, false)) {
+        shard_.leave_upstream(upstream_);
+    }
+}
+
 bool Flow::try_connect(std::size_t upstream) {
     const ServiceConfig& config = shard_.config();
     Peer& peer = peers_[kUpstream];
-    upstream_ = static_cast<std::uint16_t>(upstream);
     ConnectAttempt attempt =
         shard_.sources(upstream).connect(config.upstreams[upstream].endpoint, shard_.port_share(),
                                          shard_.reactor().now(), shard_.reactor().connect_bound());
@@ -166,6 +192,7 @@ void Flow::abandon_attempt(const std::string& text) {
     peers_[kClient].half.replace_sink();
     Timer::unlink();
     attempt_failed(text);
+    give_back_place();
     tried_.push_back(upstream_);
     connect_next();
 }
@@ -176,8 +203,8 @@ void Flow::connected() {
     if (limits_upstream_side(shard_.config().limits.sockets)) {
         limit_upstream_side(peers_[kUpstream].socket, shard_.config().limits.sockets);
     }
-    shard_.upstream_counters(upstream_).connected.add();
-    shard_.upstream_counters(upstream_).active.add();
+    shard_.connect_succeeded(upstream_);
+    shard_.remember_client(client_hash_, upstream_);
     Timer::unlink();
     if (quiet_limit() > Clock::duration::zero()) {
         shard_.reactor().schedule(*this, quiet_limit());
@@ -393,8 +420,10 @@ void Flow::end(End reason) {
     const bool was_connected = phase_ != Phase::Connecting;
     if (was_connected) {
         shard_.upstream_counters(upstream_).active.subtract(1);
+        shard_.remember_client(client_hash_, upstream_);
     }
     phase_ = Phase::Ended;
+    give_back_place();
     Timer::unlink();
     Task::unlink();
     if (limits_) {

@@ -88,6 +88,8 @@ class Flow final : public Task, public Timer, public FlowHook {
     void on_events(Side side, std::uint32_t events);
 
     void connect_next();
+    [[nodiscard]] bool may_try_another() const;
+    void give_back_place();
     /// False: the attempt could not even start, errors are counted.
     bool try_connect(std::size_t upstream);
     void connect_event(std::uint32_t events);
@@ -152,6 +154,10 @@ class Flow final : public Task, public Timer, public FlowHook {
     Writes writes_ = Writes::None;
     /// The upstream's part of the handshake was not acknowledged yet.
     bool acknowledgement_due_ = false;
+    /// A place at upstream_ is taken.
+    bool has_place_ = false;
+    /// hash_client(), where the choice of the upstream depends on it.
+    std::uint64_t client_hash_ = 0;
     std::vector<std::uint16_t> tried_;
     std::string last_error_;
     TimePoint last_activity_;

@@ -22,7 +22,7 @@ ServiceShard::ServiceShard(Reactor& reactor, std::size_t worker, ServiceState& s
       admission_(admission),
       observer_(observer),
       listener_(reactor, std::move(socket), *this, state.needs_client_address()),
-      balancer_(state.config.algorithm, state.config.upstreams),
+      balancer_(state.config, state.upstreams, state.persistence.get(), worker),
       life_(state.life.load()),
       limits_flows_(FlowLimits::needed(state.config.limits)),
       upstream_counters_(state.config.upstreams.size()) {}
@@ -260,6 +260,20 @@ Clock::duration ServiceShard::drawn_lifetime() {
 void ServiceShard::connect_failed(std::size_t upstream, const std::string& text) {
     upstream_counters_[upstream].connect_failures.add();
     state_.set_last_error(upstream, text);
+    state_.upstreams.connect_failed(upstream, reactor_.now());
+}
+
+void ServiceShard::connect_succeeded(std::size_t upstream) {
+    upstream_counters_[upstream].connected.add();
+    upstream_counters_[upstream].active.add();
+    state_.upstreams.connect_succeeded(upstream);
+}
+
+void ServiceShard::remember_client(std::uint64_t client, std::size_t upstream) {
+    if (state_.persistence &&
+        state_.config.upstreams[upstream].balance.role == UpstreamRole::Primary) {
+        state_.persistence->remember(client, upstream, reactor_.now());
+    }
 }
 
 void ServiceShard::no_upstream_left(std::string_view last_error) {

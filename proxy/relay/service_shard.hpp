@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tandem::relay {
@@ -37,7 +38,10 @@ class ServiceShard final : public ListenerOwner, public Task {
     void deactivate(std::function<void(std::uint64_t)> done);
     /// Closes what is left silently. @param silence the order of silence that this carries out.
     void purge(std::uint64_t silence);
-    void set_upstream_up(std::size_t upstream, bool up) { balancer_.set_up(upstream, up); }
+    /// The weights in force have changed. @param table null: the method has none.
+    void set_table(std::shared_ptr<const MaglevTable> table) {
+        balancer_.set_table(std::move(table));
+    }
     /// A place under a connection limit may have become free.
     void retry_admission();
     /// Resets everything now, for the end of the engine.
@@ -62,11 +66,18 @@ class ServiceShard final : public ListenerOwner, public Task {
     [[nodiscard]] UpstreamCounters& upstream_counters(std::size_t upstream) {
         return upstream_counters_[upstream];
     }
-    std::optional<std::size_t> pick_upstream(std::span<const std::uint16_t> tried) {
-        return balancer_.pick(tried);
+    /// Whether pick_upstream() wants hash_client() of the client's address.
+    [[nodiscard]] bool needs_client() const { return balancer_.needs_client(); }
+    /// Takes a place at the upstream, for leave_upstream().
+    BalanceChoice pick_upstream(std::uint64_t client, std::span<const std::uint16_t> tried) {
+        return balancer_.pick({.client = client, .now = reactor_.now(), .tried = tried});
     }
     /// max_lifetime and up to a tenth of it.
     [[nodiscard]] Clock::duration drawn_lifetime();
+    void leave_upstream(std::size_t upstream) { state_.upstreams.leave(upstream); }
+    /// The client is to come back to this upstream, where the service wants that.
+    void remember_client(std::uint64_t client, std::size_t upstream);
+    void connect_succeeded(std::size_t upstream);
     void connect_failed(std::size_t upstream, const std::string& text);
     void no_upstream_left(std::string_view last_error);
     /// The flow is over; it is deleted at the end of the turn.

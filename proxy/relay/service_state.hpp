@@ -5,8 +5,10 @@
 #include "proxy/relay/client_table.hpp"
 #include "proxy/relay/config.hpp"
 #include "proxy/relay/connection_limits.hpp"
+#include "proxy/relay/persistence.hpp"
 #include "proxy/relay/source_pool.hpp"
 #include "proxy/relay/token_bucket.hpp"
+#include "proxy/relay/upstream_group.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -71,12 +73,14 @@ class ServiceState {
           limit(config.max_connections),
           access(config.limits.access),
           life(config.instance.empty() ? 1 : 0),
-          upstream_up(config.upstreams.size()),
+          upstreams(config),
           last_errors_(config.upstreams.size()) {
         for (std::size_t index = 0; index < config.upstreams.size(); ++index) {
-            const auto& check = config.upstreams[index].check;
-            upstream_up[index] = !check || !check->start_down;
             sources.push_back(pools.make(config, config.upstreams[index]));
+        }
+        if (config.balance.persistence_timeout.count() != 0) {
+            persistence = std::make_unique<PersistenceTable>(config.balance.persistence_timeout,
+                                                             Clock::now());
         }
         if (ClientTable::limits_clients(config.limits)) {
             clients = std::make_unique<ClientTable>(config.limits);
@@ -114,8 +118,9 @@ class ServiceState {
     std::vector<std::unique_ptr<SourcePool>> sources;
     std::atomic<PortShare> port_share{PortShare::Whole};
 
-    /// For status() only; every worker's balancer has its own.
-    std::vector<std::atomic<bool>> upstream_up;
+    UpstreamGroup upstreams;
+    /// Null: not configured.
+    std::unique_ptr<PersistenceTable> persistence;
 
     void set_last_error(std::size_t upstream, std::string text) {
         const std::lock_guard lock{mutex_};

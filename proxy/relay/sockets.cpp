@@ -143,6 +143,16 @@ boost::system::result<Endpoint> local_endpoint(const Descriptor& socket) {
     return endpoint;
 }
 
+boost::system::result<IpAddress> remote_address(const Descriptor& socket) {
+    Endpoint endpoint;
+    auto size = static_cast<socklen_t>(endpoint.capacity());
+    if (::getpeername(socket.get(), endpoint.data(), &size) == -1) {
+        return last_error();
+    }
+    endpoint.resize(size);
+    return endpoint.address();
+}
+
 boost::system::result<Descriptor> accept_connection(const Descriptor& listener, int bound,
                                                     Endpoint* client) {
     sockaddr* address = client != nullptr ? client->data() : nullptr;

@@ -1,7 +1,10 @@
 // What the relay tells of itself: counters and states, copied. Plain data.
 #pragma once
 
+#include "proxy/relay/balance_config.hpp"
+
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,10 +44,24 @@ struct ServiceCounters {
     std::uint64_t bytes_spliced = 0;
 };
 
+/// What the operator wants of an upstream, whatever its checks say.
+enum class AdminState : std::uint8_t {
+    Ready,
+    Drain,  ///< no new connections, also not of clients that had it before; those it has go on
+    Down,   ///< as Drain, and nothing of it counts as up
+};
+
 struct UpstreamStatus {
     std::string name;
+    UpstreamRole role = UpstreamRole::Primary;
     bool up = true;
+    AdminState admin = AdminState::Ready;
+    /// Too many connect failures in a row a moment ago: used only when nobody else is left.
+    bool avoided = false;
+    /// As configured.
     unsigned weight = 1;
+    /// Set at run time; it counts instead of `weight`.
+    std::optional<unsigned> weight_override;
     std::uint64_t active = 0;
     std::uint64_t connected = 0;
     std::uint64_t connect_failures = 0;
@@ -71,6 +88,10 @@ struct ServiceStatus {
     bool accepting = false;
     ServiceCounters counters;
     std::vector<UpstreamStatus> upstreams;
+    /// The weight that is up reaches the quorum.
+    bool quorum = true;
+    /// So few upstreams are up that the checks are not believed.
+    bool panic = false;
 };
 
 }  // namespace tandem::relay

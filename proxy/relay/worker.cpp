@@ -93,9 +93,10 @@ void Worker::purge(const std::string& instance) {
     });
 }
 
-void Worker::set_upstream_up(std::size_t service, std::size_t upstream, bool up) {
-    reactor_.post(
-        [this, service, upstream, up] { shards_[service]->set_upstream_up(upstream, up); });
+void Worker::set_table(std::size_t service, std::shared_ptr<const MaglevTable> table) {
+    reactor_.post([this, service, table = std::move(table)]() mutable {
+        shards_[service]->set_table(std::move(table));
+    });
 }
 
 bool Worker::ask() {

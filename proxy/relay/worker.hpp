@@ -38,7 +38,7 @@ class Worker {
     /// `done(flows_reset)` runs on the worker's thread.
     void deactivate(const std::string& instance, std::function<void(std::uint64_t)> done);
     void purge(const std::string& instance);
-    void set_upstream_up(std::size_t service, std::size_t upstream, bool up);
+    void set_table(std::size_t service, std::shared_ptr<const MaglevTable> table);
     void retry_admission();
     /// Asks for a sign of life, unless the last question is open still.
     /// @return whether the last one was answered.

@@ -257,18 +257,60 @@ void print_limits(std::ostream& out, const relay::LimitsConfig& l) {
     }
 }
 
+const char* name_of(relay::Algorithm algorithm) {
+    constexpr const char* kNames[] = {"rr", "wrr", "lc",  "wlc", "hash",
+                                      "fo", "ovf", "sed", "nq",  "twos"};
+    return kNames[static_cast<std::size_t>(algorithm)];
+}
+
+/// What differs from the defaults.
+void print_balance(std::ostream& out, const relay::ServiceBalance& b) {
+    const relay::ServiceBalance d;
+    std::ostringstream line;
+    const auto print = [&line](const char* name, const auto& value, const auto& usual) {
+        if (value != usual) {
+            line << ' ' << name << ' ' << value;
+        }
+    };
+    print("quorum", b.quorum, d.quorum);
+    print("hysteresis", b.hysteresis, d.hysteresis);
+    print("panic", b.panic_threshold, d.panic_threshold);
+    print("persistence", b.persistence_timeout.count(), 0);
+    print("bits_v4", b.client_bits_v4, d.client_bits_v4);
+    print("bits_v6", b.client_bits_v6, d.client_bits_v6);
+    print("slow_start_ms", b.slow_start.count(), 0);
+    print("max_fails", b.max_fails, d.max_fails);
+    print("fail_timeout_ms", b.fail_timeout.count(), d.fail_timeout.count());
+    if (b.retries) {
+        line << " retries " << *b.retries;
+    }
+    if (!line.str().empty()) {
+        out << "  balance" << line.str() << "\n";
+    }
+}
+
+void print_balance(std::ostream& out, const relay::UpstreamBalance& b) {
+    out << (b.role == relay::UpstreamRole::Backup  ? " backup"
+            : b.role == relay::UpstreamRole::Sorry ? " sorry"
+                                                   : "");
+    if (b.upper_threshold != 0) {
+        out << " thresholds " << b.lower_threshold << " to " << b.upper_threshold;
+    }
+}
+
 void print_service(std::ostream& out, const relay::ServiceConfig& s) {
     out << "service " << s.name << "\n  listen " << s.listen.address().to_string() << ' '
         << s.listen.port() << " instance " << (s.instance.empty() ? "-" : s.instance) << " source"
         << print_sources(s.source_addresses) << " ports " << s.source_ports.first << '-'
-        << s.source_ports.last << " algorithm "
-        << (s.algorithm == relay::Algorithm::RoundRobin ? "rr" : "wrr") << "\n  connect "
+        << s.source_ports.last << " algorithm " << name_of(s.algorithm) << "\n  connect "
         << seconds(s.connect_timeout) << " idle " << seconds(s.idle_timeout) << " fin "
         << seconds(s.fin_timeout) << " max_connections " << s.max_connections << "\n";
+    print_balance(out, s.balance);
     print_limits(out, s.limits);
     for (const auto& u : s.upstreams) {
         out << "  upstream " << u.name << " to " << u.endpoint.address().to_string() << ' '
             << u.endpoint.port() << " weight " << u.weight;
+        print_balance(out, u.balance);
         if (!u.source_addresses.empty()) {
             out << " source" << print_sources(u.source_addresses);
         }
