@@ -3,7 +3,7 @@
 
 #include "proxy/config/syntax.hpp"
 #include "proxy/config/value.hpp"
-#include "proxy/relay/balance_config.hpp"
+#include "proxy/relay/config.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -234,6 +234,7 @@ bool Engine::Impl::for_upstream(const std::string& service, const std::string& u
 
 void Engine::set_upstream_up(const std::string& service, const std::string& upstream, bool up) {
     impl_->for_upstream(service, upstream, [this, up](std::size_t index, std::size_t position) {
+        const std::lock_guard lock{impl_->orders};
         impl_->services[index]->upstreams.set_up(position, up, Clock::now());
     });
 }
@@ -242,6 +243,7 @@ bool Engine::set_upstream_admin(const std::string& service, const std::string& u
                                 AdminState state) {
     return impl_->for_upstream(service, upstream,
                                [this, state](std::size_t index, std::size_t position) {
+                                   const std::lock_guard lock{impl_->orders};
                                    impl_->services[index]->upstreams.set_admin(position, state);
                                });
 }

@@ -46,7 +46,6 @@ UpstreamGroup::UpstreamGroup(const ServiceConfig& config)
 }
 
 void UpstreamGroup::set_up(std::size_t upstream, bool up, TimePoint now) {
-    const std::lock_guard lock{mutex_};
     Member& member = members_.at(upstream);
     if (get(member.up) == up) {
         return;
@@ -61,13 +60,11 @@ void UpstreamGroup::set_up(std::size_t upstream, bool up, TimePoint now) {
 }
 
 void UpstreamGroup::set_admin(std::size_t upstream, AdminState state) {
-    const std::lock_guard lock{mutex_};
     put(members_.at(upstream).admin, state);
     count_up();
 }
 
 void UpstreamGroup::set_weight(std::size_t upstream, std::optional<unsigned> weight) {
-    const std::lock_guard lock{mutex_};
     Member& member = members_.at(upstream);
     if (weight) {
         weight = std::min(*weight, kMostWeight);

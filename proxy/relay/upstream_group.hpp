@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -27,8 +26,8 @@ enum class Standing : std::uint8_t {
     Out,
 };
 
-/// Shared by all workers. The orders of the operator and the checks are serialized in here; what
-/// the workers do are relaxed atomics of one upstream, on a cache line of its own.
+/// Shared by all workers. The orders of the operator and the checks come one at a time; what the
+/// workers do are relaxed atomics of one upstream, on a cache line of its own.
 ///
 /// What it is, first one that holds:
 /// - the quorum is lost and there is a sorry server: that one alone is used;
@@ -44,7 +43,7 @@ class UpstreamGroup {
 
     [[nodiscard]] std::size_t size() const { return members_.size(); }
 
-    // Orders; any thread.
+    // Orders; any thread, but one at a time.
     void set_up(std::size_t upstream, bool up, TimePoint now);
     void set_admin(std::size_t upstream, AdminState state);
     /// @param weight nullopt: as configured. Above 65535: 65535.
@@ -129,8 +128,6 @@ class UpstreamGroup {
     bool has_sorry_ = false;
     bool counts_ = false;
     std::vector<Member> members_;
-    /// Orders one at a time.
-    std::mutex mutex_;
     std::atomic<bool> quorum_{true};
     std::atomic<bool> panic_{false};
 };
