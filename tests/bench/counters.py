@@ -38,7 +38,15 @@ def descriptors(pids):
     return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)
 
 
+def _thread_name(pid, tid):
+    try:
+        with open(f"/proc/{pid}/task/{tid}/comm", encoding="utf-8", errors="replace") as handle:
+            return handle.read().strip()
+    except OSError:
+        return ""
+
+
 def wakeups_per_second(before, after, seconds):
-    """{thread name or number: rate} of the threads that were there all the time."""
-    return {f"{pid}/{tid}": (after[pid, tid] - count) / seconds
+    """{"pid/tid name": rate} of the threads that were there all the time."""
+    return {f"{pid}/{tid} {_thread_name(pid, tid)}": (after[pid, tid] - count) / seconds
             for (pid, tid), count in before.items() if (pid, tid) in after}

@@ -15,8 +15,10 @@ GRACE = 40
 
 
 class Generator:
-    def __init__(self, lab, program):
-        self.lab, self.program = lab, program
+    """`profiler` may be None."""
+
+    def __init__(self, lab, program, profiler=None):
+        self.lab, self.program, self.profiler = lab, program, profiler
         self.server = None
         self._descriptors = 0
 
@@ -32,13 +34,18 @@ class Generator:
         """One run; the result with rates and the processor time of the proxy."""
         args = [self.program, workload, contestant.target, PORT, "--connections", connections, "--seconds", seconds,
                 "--warmup", warmup, "--watch", f"server={self.server.pid}"]
-        if contestant.pids():
-            args += ["--watch", "proxy=" + ",".join(map(str, contestant.pids()))]
+        pids = contestant.pids()
+        if pids:
+            args += ["--watch", "proxy=" + ",".join(map(str, pids))]
         if count:
             args += ["--count", count]
         if workload == "connect":
             args += ["--source", self.lab.address("client")]
-        done = self.lab.client.run(args, check=False, timeout=seconds + GRACE)
+        profiled = contextlib.nullcontext()
+        if self.profiler and pids:
+            profiled = self.profiler.around(f"{contestant.name}-{workload}-{connections}", pids)
+        with profiled:
+            done = self.lab.client.run(args, check=False, timeout=seconds + GRACE)
         if done.returncode != 0:
             raise CommandError(f"{contestant.name}, {workload}: {done.stderr.strip()} {done.stdout.strip()}")
         return json.loads(done.stdout)

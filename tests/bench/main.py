@@ -19,6 +19,7 @@ from bench import chart, report  # noqa: E402
 from bench.contestants import contestants  # noqa: E402
 from bench.generator import Generator  # noqa: E402
 from bench.measures import MEASURES, ROUNDS_AT_MOST, Visit  # noqa: E402
+from bench.profile import Profiler  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENT_PORTS = "1024 19999"
@@ -49,7 +50,7 @@ def visit(contestant, names, options, program):
     found = {}
     with topology.Lab() as lab:
         prepare(lab)
-        generator = Generator(lab, program)
+        generator = Generator(lab, program, options.profiler)
         generator.start()
         try:
             contestant.start(lab)
@@ -125,7 +126,10 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="to see that it works, not to compare")
     parser.add_argument("--output", help="folder for results.json, RESULTS.md and chart.svg; "
                         "default: this one for a whole run of at least 5 rounds, else build/bench")
+    parser.add_argument("--profile", metavar="DIR", help="record each timed run with perf into this folder; the figures "
+                        "suffer and are not kept as results")
     options = parser.parse_args()
+    options.profiler = Profiler(options.profile) if options.profile else None
     options.rounds = options.rounds or (1 if options.quick else 5)
     options.seconds = options.seconds or (0.5 if options.quick else 2.0)
     return options
@@ -139,7 +143,7 @@ def main():
     chosen = [known[name] for name in names_of(options.proxies, known, "proxy")]
     names = names_of(options.only, MEASURES, "measure")
     program = os.path.abspath(options.load or os.path.join(ROOT, "build", "release", "bin", "tandem_bench_load"))
-    whole = not options.only and not options.proxies and options.rounds >= 5
+    whole = not options.profile and not options.only and not options.proxies and options.rounds >= 5
     output = options.output or (HERE if whole else os.path.join(ROOT, "build", "bench"))
     results = {"environment": environment(chosen, options)}
     results["samples"] = measure_all(chosen, names, options, program)

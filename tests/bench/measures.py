@@ -74,30 +74,31 @@ def ping_many(visit):
 
 
 def upload_one(visit):
-    return _bulk(visit.load("upload", 1))
+    return _bulk(visit.load("upload", 1, share=0.5))
 
 
 def upload_four(visit):
-    return _bulk(visit.load("upload", 4))
+    return _bulk(visit.load("upload", 4, share=0.5))
 
 
 def download_one(visit):
-    return _bulk(visit.load("download", 1))
+    return _bulk(visit.load("download", 1, share=0.5))
 
 
 def download_four(visit):
-    return _bulk(visit.load("download", 4))
+    return _bulk(visit.load("download", 4, share=0.5))
 
 
 def _watch_idle(pids, seconds):
-    """Wake-ups per second by thread, and share of one processor, while nothing happens."""
+    """({thread: wake-ups per second}, share of one processor) while nothing happens."""
     def cpu():
+        # The clock of a process by its number, as clock_getcpuclockid(3) makes it.
         return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)
 
     before, begun, used = counters.switches(pids), time.monotonic(), cpu()
     time.sleep(seconds)
     after, took = counters.switches(pids), time.monotonic() - begun
-    return sum(counters.wakeups_per_second(before, after, took).values()), (cpu() - used) / took
+    return counters.wakeups_per_second(before, after, took), (cpu() - used) / took
 
 
 def idle(visit):
@@ -117,23 +118,23 @@ def idle(visit):
     return {
         "pss_bytes": (after["pss"] - before["pss"]) / IDLE_CONNECTIONS,
         "private_dirty_bytes": (after["private_dirty"] - before["private_dirty"]) / IDLE_CONNECTIONS,
-        "wakeups_per_second": max(0.0, wakeups - wakeups_before),
-        "wakeups_per_second_of_the_program": wakeups,
+        "wakeups_per_second": max(0.0, sum(wakeups.values()) - sum(wakeups_before.values())),
+        "wakeups_per_second_of_the_program": sum(wakeups.values()),
+        "wakeups_by_thread": {thread: [round(wakeups_before.get(thread, 0), 1), round(rate, 1)]
+                              for thread, rate in wakeups.items()},
         "cpu_percent": share * 100,
     }
 
 
 def scale(visit):
     """New connections and pings beside more and more idle ones."""
-    if not visit.contestant.relays:
+    if not visit.contestant.scales:
         return {}
     figures = {}
     for level in SCALE_LEVELS:
         with visit.held(level):
-            for name, result in (
-                    ("connect", visit.generator.run("connect", visit.contestant, CONCURRENCY, visit.seconds / 2)),
-                    ("ping", visit.generator.run("ping", visit.contestant, CONCURRENCY, visit.seconds / 2))):
-                found = _operations(result)
+            for name in ("connect", "ping"):
+                found = _operations(visit.generator.run(name, visit.contestant, CONCURRENCY, visit.seconds / 4))
                 figures[f"{name}_per_second_{level}"] = found["per_second"]
                 figures[f"{name}_cpu_us_{level}"] = found["cpu_us"]
                 figures[f"{name}_p99_us_{level}"] = found["p99_us"]
