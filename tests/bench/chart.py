@@ -22,7 +22,7 @@ LEVELS = (100, 1000, 4000, 9000)
 STYLE = """\
 text { font-family: system-ui, -apple-system, "Segoe UI", sans-serif; fill: #52514e; font-size: 12px }
 .surface { fill: #fcfcfb } .strong { fill: #0b0b0b } .title { fill: #0b0b0b; font-size: 20px; font-weight: 600 }
-.panel { fill: #0b0b0b; font-size: 14px; font-weight: 600 } .end { text-anchor: end } .middle { text-anchor: middle }
+.panel { fill: #0b0b0b; font-size: 13px; font-weight: 600 } .end { text-anchor: end } .middle { text-anchor: middle }
 .axis { stroke: #c9c8c2; stroke-width: 1 } .range { stroke: #0b0b0b; stroke-width: 1.5; opacity: 0.55 }
 .own { fill: #2a78d6 } .peer { fill: #a3a29c } .direct { fill: none; stroke: #a3a29c; stroke-dasharray: 3 2 }
 .line { fill: none; stroke-width: 2 } .s-own { stroke: #2a78d6 } .s-nginx { stroke: #eb6834 } .s-haproxy { stroke: #1baf7a }
@@ -39,14 +39,14 @@ Panel = collections.namedtuple("Panel", "title measure figure scale better")
 PANELS = (
     Panel("New connections per second", "connect", "per_second", 1, "more"),
     Panel("Processor time of a new connection, µs", "connect", "cpu_us", 1, "less"),
-    Panel("64-byte ping-pong per second, 64 connections", "ping-64", "per_second", 1, "more"),
+    Panel("Ping-pong per second, 64 connections", "ping-64", "per_second", 1, "more"),
     Panel("Its 99th percentile, µs", "ping-64", "p99_us", 1, "less"),
     Panel("Download, 1 connection, GB/s", "download-1", "gb_per_second", 1, "more"),
     Panel("Its processor time, ms per GB", "download-1", "cpu_s_per_gb", 1000, "less"),
     Panel("Upload, 4 connections, GB/s", "upload-4", "gb_per_second", 1, "more"),
     Panel("Its processor time, ms per GB", "upload-4", "cpu_s_per_gb", 1000, "less"),
     Panel("User memory of an idle connection, bytes", "idle", "pss_bytes", 1, "less"),
-    Panel("System calls of a new connection, but for waits", "syscalls", "connect_calls", 1, "less"),
+    Panel("System calls of a new connection", "syscalls", "connect_calls", 1, "less"),
 )
 SERIES = (("nginx-reuseport", "nginx"), ("haproxy", "haproxy"), (OWN, "own"))
 
@@ -103,8 +103,15 @@ def lines(results, figure, title, x, y):
         parts.append(f'<path d="M{" L".join(f"{px:.1f} {py:.1f}" for px, py in points)}" class="line s-{style}"/>')
         parts += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" class="f-{style}"/>' for px, py in points]
         lowest = max(lowest + 15, points[-1][1] + 4)
-        parts.append(text(right + 10, lowest, titles[name], "strong" if name == OWN else ""))
+        parts.append(f'<circle cx="{right + 14:.1f}" cy="{lowest - 4:.1f}" r="3.5" class="f-{style}"/>')
+        parts.append(text(right + 22, lowest, titles[name], "strong" if name == OWN else ""))
     return parts
+
+
+def rounds(number_of_rounds):
+    if number_of_rounds == 1:
+        return "one round only"
+    return f"medians of {number_of_rounds} rounds; a stroke spans them"
 
 
 def draw(results):
@@ -114,14 +121,13 @@ def draw(results):
     parts = [text(MARGIN, 42, "tandem beside nginx and HAProxy", "title"),
              text(MARGIN, 64, f"{place['date']} · {place['processor']}, {place['cores']} cores for clients, proxy and "
                               f"server · kernel {place['kernel']}"),
-             text(MARGIN, 82, f"{', '.join(place['versions'])} · medians of {place['rounds']} rounds; a stroke spans "
-                              "the rounds")]
+             text(MARGIN, 82, f"{', '.join(place['versions'])} · {rounds(place['rounds'])}")]
     for index, panel in enumerate(shown):
         parts += bars(results, panel, MARGIN + index % 2 * (PANEL + GAP), HEADING + 20 + index // 2 * row)
     height = HEADING + 20 + (len(shown) + 1) // 2 * row
     if any("scale" in measures and measures["scale"] for measures in results["medians"].values()):
-        for index, (figure, title) in enumerate((("connect_cpu_us", "Processor time of a new connection beside idle ones, µs"),
-                                                 ("ping_cpu_us", "Processor time of a ping beside idle ones, µs"))):
+        for index, (figure, title) in enumerate((("connect_cpu_us", "Cost of a new connection beside idle ones, µs"),
+                                                 ("ping_cpu_us", "Cost of a ping beside idle ones, µs"))):
             parts += lines(results, figure, title,
                            MARGIN + index * (PANEL + GAP), height)
         height += LINES_HEIGHT + 20
