@@ -2,6 +2,8 @@
 #pragma once
 
 #include "proxy/relay/port_range.hpp"
+#include "proxy/relay/name_router.hpp"
+#include "proxy/relay/preread_config.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -45,6 +47,10 @@ struct UpstreamConfig {
     std::optional<HealthCheckConfig> check;
     /// Instead of the service's.
     std::vector<IpAddress> source_addresses;
+    /// The header that each connection to it begins with.
+    ProxyProtocol proxy_protocol = ProxyProtocol::Off;
+    /// Which TLS connections it is there for.
+    RouteConfig route;
 };
 
 struct ServiceConfig {
@@ -74,6 +80,7 @@ struct ServiceConfig {
     /// Concurrent connections of the service over all workers; accept pauses at the limit.
     /// Zero: only the process-wide limit counts.
     unsigned max_connections = 0;
+    PrereadConfig preread;
 };
 
 struct EngineConfig {

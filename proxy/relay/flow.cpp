@@ -42,7 +42,7 @@ void Flow::start() {
         end(End::LocalError);
         return;
     }
-    connect_next();
+    start_preread();
 }
 
 void Flow::end_by_demotion(bool silently) {
@@ -166,6 +166,7 @@ void Flow::connected() {
     if (quiet_limit() > Clock::duration::zero()) {
         shard_.reactor().schedule(*this, quiet_limit());
     }
+    put_first_bytes();
 }
 
 // ---- events
@@ -183,11 +184,13 @@ void Flow::on_events(Side side, std::uint32_t events) {
     if ((events & EPOLLOUT) != 0) {
         peers_[other(side)].half.sink_ready();
     }
-    if (phase_ == Phase::Connecting) {
+    if (phase_ == Phase::Connecting || phase_ == Phase::Prereading) {
         if (side == kClient) {
             // A hang-up without our FIN can only be a reset or the keepalive giving up.
             if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
                 end(End::ResetByClient);
+            } else if (phase_ == Phase::Prereading) {
+                preread();
             }
             return;
         }
@@ -210,6 +213,10 @@ void Flow::run() {
 }
 
 void Flow::on_timeout() {
+    if (phase_ == Phase::Prereading) {
+        end(End::PrereadTimedOut);
+        return;
+    }
     if (phase_ == Phase::Connecting) {
         abandon_attempt("timed out after " + duration_text(shard_.config().connect_timeout));
         return;
@@ -328,9 +335,12 @@ void Flow::write_from(Side side) {
     if (count >= 0) {
         half.on_written(static_cast<std::size_t>(count));
         last_activity_ = shard_.reactor().now();
-        Counter& bytes = side == kClient ? shard_.counters().bytes_to_upstream
-                                         : shard_.counters().bytes_to_client;
-        bytes.add(static_cast<std::uint64_t>(count));
+        const auto sent = static_cast<std::size_t>(count);
+        if (side == kClient) {
+            shard_.counters().bytes_to_upstream.add(without_header(sent));
+        } else {
+            shard_.counters().bytes_to_client.add(sent);
+        }
     } else if (errno == EAGAIN) {
         half.on_write_blocked();
     } else if (errno != EINTR) {
@@ -462,6 +472,15 @@ void Flow::count_end(End reason) {
             break;
         case End::NoUpstream:
             shard_.no_upstream_left(last_error_);
+            break;
+        case End::NoRoute:
+            counters.no_route.add();
+            break;
+        case End::BadProxyHeader:
+            counters.bad_proxy_header.add();
+            break;
+        case End::PrereadTimedOut:
+            counters.preread_timed_out.add();
             break;
         case End::LocalError:
             // Counted where it happened.

@@ -32,6 +32,7 @@ class Half {
     // The sizes a buffer can have: it grows while reads fill it.
     static constexpr std::size_t kSmallest = std::size_t{16} * 1024;
     static constexpr std::size_t kLargest = std::size_t{256} * 1024;
+    static constexpr std::size_t kGrowth = 4;
 
     // Readiness.
     void source_ready() { source_ready_ = true; }
@@ -50,6 +51,21 @@ class Half {
     /// Another socket takes the place of the source or the sink. @pre nothing was read yet.
     void replace_source();
     void replace_sink() { sink_ready_ = false; }
+    /// The owner has read for itself; `short_read`: less than it asked for.
+    void on_preread(bool short_read) {
+        source_ready_ = source_ready_ && (!short_read || probe_after_short_read_);
+    }
+    /// The smallest of the sizes that holds so many bytes, or the largest.
+    static constexpr std::size_t capacity_for(std::size_t bytes) {
+        std::size_t capacity = kSmallest;
+        while (capacity < bytes && capacity < kLargest) {
+            capacity *= kGrowth;
+        }
+        return capacity;
+    }
+    /// Bytes that the owner has put at the buffer's begin are written before what the source gives.
+    /// @pre pending() == 0 and bytes <= capacity()
+    void preload(std::size_t bytes) { end_ = bytes; }
     /// The sink is gone: the direction does nothing any more, buffered bytes are dropped.
     void abandon();
 
@@ -74,6 +90,8 @@ class Half {
     /// @pre pending() == 0. Zero: the buffer was given back.
     void set_capacity(std::size_t capacity);
 
+    /// Reading may bring something, whether or not the sink takes anything.
+    [[nodiscard]] bool is_readable() const { return source_ready_ && state_ == State::Open; }
     /// The FIN was passed on.
     [[nodiscard]] bool finished() const { return state_ == State::Finished; }
     [[nodiscard]] bool was_reset() const { return reset_; }

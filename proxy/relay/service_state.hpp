@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,9 @@ struct ShardCounters {
     Counter reset_by_demotion;
     Counter timed_out;
     Counter no_upstream;
+    Counter no_route;
+    Counter bad_proxy_header;
+    Counter preread_timed_out;
     Counter refused_inactive;
     Counter local_errors;
     Counter ports_exhausted;
@@ -61,6 +65,7 @@ class ServiceState {
     ServiceState(ServiceConfig service, SourcePoolFactory& pools)
         : config(std::move(service)),
           limit(config.max_connections),
+          router(make_router(config.upstreams)),
           life(config.instance.empty() ? 1 : 0),
           upstream_up(config.upstreams.size()),
           last_errors_(config.upstreams.size()) {
@@ -74,6 +79,8 @@ class ServiceState {
     /// Constant after start() has replaced port zero by the one the kernel chose.
     ServiceConfig config;
     ConnectionLimit limit;
+    /// Set when an upstream is there for certain names or protocols only.
+    const std::optional<NameRouter> router;
 
     /// The gate: odd while open, one more at every activation and every deactivation. Set by the
     /// caller of the engine, so that it holds when the call returns however busy the workers are.
@@ -106,6 +113,16 @@ class ServiceState {
     }
 
   private:
+    static std::optional<NameRouter> make_router(const std::vector<UpstreamConfig>& upstreams) {
+        std::vector<RouteConfig> routes;
+        bool chooses = false;
+        for (const UpstreamConfig& upstream : upstreams) {
+            routes.push_back(upstream.route);
+            chooses = chooses || !upstream.route.empty();
+        }
+        return chooses ? std::optional<NameRouter>(std::in_place, std::move(routes)) : std::nullopt;
+    }
+
     mutable std::mutex mutex_;
     std::vector<std::string> last_errors_;
 };

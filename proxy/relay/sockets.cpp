@@ -144,6 +144,16 @@ boost::system::result<Endpoint> local_endpoint(const Descriptor& socket) {
     return endpoint;
 }
 
+boost::system::result<Endpoint> remote_endpoint(const Descriptor& socket) {
+    Endpoint endpoint;
+    auto size = static_cast<socklen_t>(endpoint.capacity());
+    if (::getpeername(socket.get(), endpoint.data(), &size) == -1) {
+        return last_error();
+    }
+    endpoint.resize(size);
+    return endpoint;
+}
+
 boost::system::result<Descriptor> accept_connection(const Descriptor& listener, int bound) {
     Descriptor socket{::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
     if (!socket.is_open()) {
