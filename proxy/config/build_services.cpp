@@ -70,6 +70,7 @@ class ServiceBuilder {
         for (const UpstreamDraft& upstream : draft_.upstreams) {
             add_upstream(upstream);
         }
+        build_preread(result_, draft_, reporter_);
         if (result_.upstreams.empty()) {
             reporter_.warning(draft_.at, label() + "no real_server: every connection is refused",
                               "add real_server ADDRESS PORT { ... }");
@@ -179,6 +180,9 @@ class ServiceBuilder {
         }
         upstream.weight = draft.weight.value_or(draft_.weight.value_or(kRealServerWeight));
         upstream.balance = build_upstream_balance(draft, label() + upstream.name + ": ", reporter_);
+        upstream.proxy_protocol = draft.proxy_protocol.value_or(
+            draft_.proxy_protocol.value_or(relay::ProxyProtocol::Off));
+        upstream.route = draft.route;
         if (draft.checker) {
             upstream.check =
                 build_check(merged(draft_.check, draft.check), *draft.checker, upstream.endpoint);

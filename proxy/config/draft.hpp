@@ -215,6 +215,13 @@ struct CheckerDraft {
     bool http = false;
 };
 
+/// What is read before a real_server is chosen.
+struct PrereadDraft {
+    std::vector<relay::Network> senders;
+    bool required = false;
+    std::optional<Milliseconds> timeout;
+};
+
 struct UpstreamDraft {
     Position at;
     IpAddress address;
@@ -224,6 +231,8 @@ struct UpstreamDraft {
     CheckDraft check;
     std::optional<CheckerDraft> checker;
     std::vector<Located<IpAddress>> sources;
+    std::optional<relay::ProxyProtocol> proxy_protocol;
+    relay::RouteConfig route;
 };
 
 struct ServiceDraft {
@@ -245,6 +254,8 @@ struct ServiceDraft {
     relay::LimitsConfig limits;
     /// The block stands for one service per port from `listen` to this one.
     std::optional<Located<std::uint16_t>> last_port;
+    PrereadDraft preread;
+    std::optional<relay::ProxyProtocol> proxy_protocol;
 };
 
 struct Drafts {
@@ -274,6 +285,11 @@ void read_addresses(std::vector<AddressDraft>& addresses, const std::vector<Stat
                     Reporter& reporter);
 void read_routes(std::vector<RouteDraft>& routes, const std::vector<Statement>& block,
                  Reporter& reporter);
+struct Value;
+void read_accept_proxy(PrereadDraft& draft, const Value& value);
+void read_proxy_protocol(std::optional<relay::ProxyProtocol>& version, const Value& value);
+void read_server_names(relay::RouteConfig& route, const Value& value);
+void read_protocols(relay::RouteConfig& route, const Value& value);
 /// @returns nothing when the header is refused; that is reported.
 std::optional<ServiceDraft> read_service(const Statement& statement, Reporter& reporter);
 
@@ -298,6 +314,8 @@ void build_authentication(vrrp::InstanceConfig& election, const InstanceDraft& d
                           const BuildContext& context);
 /// Sync groups, tracked objects and notify commands; after all instances are in the model.
 void build_relations(Model& model, const BuildContext& context, CommandResolver& commands);
+/// After the upstreams are in the service.
+void build_preread(relay::ServiceConfig& service, const ServiceDraft& draft, Reporter& reporter);
 void build_services(Model& model, const Drafts& drafts, Reporter& reporter);
 /// Everything about the choice of an upstream; after the service's upstreams are known.
 /// @param label names the service in messages.

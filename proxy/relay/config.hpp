@@ -3,7 +3,9 @@
 
 #include "proxy/relay/balance_config.hpp"
 #include "proxy/relay/limits_config.hpp"
+#include "proxy/relay/name_router.hpp"
 #include "proxy/relay/port_range.hpp"
+#include "proxy/relay/preread_config.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -46,6 +48,10 @@ struct UpstreamConfig {
     std::optional<HealthCheckConfig> check;
     /// Instead of the service's.
     std::vector<IpAddress> source_addresses;
+    /// The header that each connection to it begins with.
+    ProxyProtocol proxy_protocol = ProxyProtocol::Off;
+    /// Which TLS connections it is there for.
+    RouteConfig route;
 };
 
 struct ServiceConfig {
@@ -77,6 +83,7 @@ struct ServiceConfig {
     /// Zero: only the process-wide limit counts.
     unsigned max_connections = 0;
     LimitsConfig limits;
+    PrereadConfig preread;
 };
 
 struct EngineConfig {

@@ -319,6 +319,9 @@ void add(ServiceCounters& sum, const ShardCounters& part) {
     sum.reset_by_demotion += part.reset_by_demotion.get();
     sum.timed_out += part.timed_out.get();
     sum.no_upstream += part.no_upstream.get();
+    sum.no_route += part.no_route.get();
+    sum.bad_proxy_header += part.bad_proxy_header.get();
+    sum.preread_timed_out += part.preread_timed_out.get();
     sum.refused_inactive += part.refused_inactive.get();
     sum.denied += part.denied.get();
     sum.refused_client_limit += part.refused_client_limit.get();

@@ -1,6 +1,5 @@
 #include "proxy/relay/flow.hpp"
 
-#include "proxy/relay/client_hash.hpp"
 #include "proxy/relay/service_shard.hpp"
 #include "proxy/relay/socket_limits.hpp"
 
@@ -43,15 +42,7 @@ void Flow::start() {
         end(End::LocalError);
         return;
     }
-    if (shard_.needs_client()) {
-        const ServiceBalance& balance = shard_.config().balance;
-        // A client that is gone has no address any more, and needs no upstream for long.
-        const auto address = remote_address(peers_[kClient].socket);
-        client_hash_ = address.has_value()
-                           ? hash_client(*address, balance.client_bits_v4, balance.client_bits_v6)
-                           : 0;
-    }
-    connect_next();
+    start_preread();
 }
 
 void Flow::set_limits(ClientTable::Client* client) {
@@ -87,6 +78,7 @@ void Flow::connect_next() {
             break;
         }
         upstream_ = static_cast<std::uint16_t>(choice.upstream);
+        ++attempts_;
         has_place_ = true;
         if (try_connect(choice.upstream) || phase_ == Phase::Ended) {
             return;
@@ -106,7 +98,7 @@ void Flow::connect_next() {
 
 bool Flow::may_try_another() const {
     const auto retries = shard_.config().balance.retries;
-    return !retries || tried_.size() <= *retries;
+    return !retries || attempts_ <= *retries;
 }
 
 void Flow::give_back_place() {
@@ -209,6 +201,7 @@ void Flow::connected() {
     if (quiet_limit() > Clock::duration::zero()) {
         shard_.reactor().schedule(*this, quiet_limit());
     }
+    put_first_bytes();
 }
 
 // ---- events
@@ -226,11 +219,13 @@ void Flow::on_events(Side side, std::uint32_t events) {
     if ((events & EPOLLOUT) != 0) {
         peers_[other(side)].half.sink_ready();
     }
-    if (phase_ == Phase::Connecting) {
+    if (phase_ == Phase::Connecting || phase_ == Phase::Prereading) {
         if (side == kClient) {
             // A hang-up without our FIN can only be a reset or the keepalive giving up.
             if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
                 end(End::ResetByClient);
+            } else if (phase_ == Phase::Prereading) {
+                preread();
             }
             return;
         }
@@ -266,6 +261,10 @@ void Flow::run() {
 }
 
 void Flow::on_timeout() {
+    if (phase_ == Phase::Prereading) {
+        end(End::PrereadTimedOut);
+        return;
+    }
     if (phase_ == Phase::Connecting) {
         abandon_attempt("timed out after " + duration_text(shard_.config().connect_timeout));
         return;
@@ -417,7 +416,7 @@ Clock::duration Flow::delivery_limit() const {
 // ---- the end
 
 void Flow::end(End reason) {
-    const bool was_connected = phase_ != Phase::Connecting;
+    const bool was_connected = phase_ == Phase::Relaying || phase_ == Phase::Delivering;
     if (was_connected) {
         shard_.upstream_counters(upstream_).active.subtract(1);
         shard_.remember_client(client_hash_, upstream_);
@@ -493,6 +492,15 @@ void Flow::count_end(End reason) {
             break;
         case End::NoUpstream:
             shard_.no_upstream_left(last_error_);
+            break;
+        case End::NoRoute:
+            counters.no_route.add();
+            break;
+        case End::BadProxyHeader:
+            counters.bad_proxy_header.add();
+            break;
+        case End::PrereadTimedOut:
+            counters.preread_timed_out.add();
             break;
         case End::LocalError:
             // Counted where it happened.

@@ -3,6 +3,7 @@
 
 #include "proxy/relay/flow_limits.hpp"
 #include "proxy/relay/half.hpp"
+#include "proxy/relay/preread.hpp"
 #include "proxy/relay/reactor.hpp"
 #include "proxy/relay/sockets.hpp"
 #include "proxy/relay/source_pool.hpp"
@@ -11,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,9 +29,9 @@ using FlowHook =
     boost::intrusive::list_base_hook<boost::intrusive::tag<FlowHookTag>,
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-/// Created for an accepted client; picks an upstream, connects (the next one if that fails), then
-/// relays until both directions have ended or one side was reset. Ends itself: it tells its shard,
-/// which deletes it after the turn.
+/// Created for an accepted client; reads what the choice needs (preread), picks an upstream,
+/// connects (the next one if that fails), then relays until both directions have ended or one side
+/// was reset. Ends itself: it tells its shard, which deletes it after the turn.
 ///
 /// Policies:
 /// - The client's bytes stay in the kernel until an upstream is connected.
@@ -55,7 +58,7 @@ class Flow final : public Task, public Timer, public FlowHook {
     void end_by_demotion(bool silently);
 
   private:
-    enum class Phase : std::uint8_t { Connecting, Relaying, Delivering, Ended };
+    enum class Phase : std::uint8_t { Prereading, Connecting, Relaying, Delivering, Ended };
     enum class End : std::uint8_t {
         Finished,
         ResetByClient,
@@ -65,6 +68,9 @@ class Flow final : public Task, public Timer, public FlowHook {
         TimedOut,
         LifetimeOver,
         NoUpstream,
+        NoRoute,
+        BadProxyHeader,
+        PrereadTimedOut,
         LocalError,
     };
     enum Side : std::size_t { kClient = 0, kUpstream = 1 };
@@ -86,6 +92,22 @@ class Flow final : public Task, public Timer, public FlowHook {
     void run() override;
     void on_timeout() override;
     void on_events(Side side, std::uint32_t events);
+
+    // In flow_preread.cpp: what comes before the choice of an upstream, and before its first byte.
+    /// Goes on to connect at once when there is nothing to read.
+    void start_preread();
+    void preread();
+    /// False: on with the next read.
+    bool preread_result(Preread::Verdict verdict);
+    void preread_complete();
+    void choose_upstream();
+    /// As the client sees them, by its PROXY header if there is one. Unset: it was reset.
+    [[nodiscard]] std::optional<ConnectionAddresses> client_addresses() const;
+    /// The upstream's PROXY header and the bytes of the preread go in front of all others.
+    void put_first_bytes();
+    void preload_client_bytes(std::span<const std::byte> header);
+    /// How many of the bytes sent are the client's, and not of the PROXY header.
+    std::size_t without_header(std::size_t sent);
 
     void connect_next();
     [[nodiscard]] bool may_try_another() const;
@@ -156,9 +178,17 @@ class Flow final : public Task, public Timer, public FlowHook {
     bool acknowledgement_due_ = false;
     /// A place at upstream_ is taken.
     bool has_place_ = false;
+    /// Upstreams tried.
+    std::uint16_t attempts_ = 0;
     /// hash_client(), where the choice of the upstream depends on it.
     std::uint64_t client_hash_ = 0;
+    /// Bytes of the PROXY header that the upstream has not got yet.
+    std::uint8_t header_left_ = 0;
+    /// Upstreams that it must not get: tried before, or not there for its name and protocols.
     std::vector<std::uint16_t> tried_;
+    /// Only if something is read before the choice. Then until an upstream is connected, with a
+    /// PROXY header to the end.
+    std::unique_ptr<Preread> preread_;
     std::string last_error_;
     TimePoint last_activity_;
     /// When it was looked at last. Valid while delivering.

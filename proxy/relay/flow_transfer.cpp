@@ -101,7 +101,8 @@ void Flow::write_from(Side side) {
         half.on_written(static_cast<std::size_t>(count));
         last_activity_ = shard_.reactor().now();
         ShardCounters& counters = shard_.counters();
-        const auto bytes = static_cast<std::uint64_t>(count);
+        const auto sent = static_cast<std::size_t>(count);
+        const std::uint64_t bytes = side == kClient ? without_header(sent) : sent;
         (side == kClient ? counters.bytes_to_upstream : counters.bytes_to_client).add(bytes);
         if (half.uses_pipe()) {
             counters.bytes_spliced.add(bytes);

@@ -5,10 +5,6 @@
 
 namespace tandem::relay {
 
-namespace {
-constexpr std::size_t kGrowth = 4;
-}  // namespace
-
 void Half::abandon() {
     state_ = State::Abandoned;
     begin_ = 0;

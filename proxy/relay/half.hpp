@@ -35,6 +35,7 @@ class Half {
     // The sizes a buffer can have: it grows while reads fill it.
     static constexpr std::size_t kSmallest = std::size_t{16} * 1024;
     static constexpr std::size_t kLargest = std::size_t{256} * 1024;
+    static constexpr std::size_t kGrowth = 4;
 
     /// Reads of at least kLargeRead in a row that make a pipe worth its system calls, and reads of
     /// less in a row that end that.
@@ -66,6 +67,21 @@ class Half {
     /// Nothing is read until resume(), whatever the source has; what was read goes on.
     void pause() { paused_ = true; }
     void resume() { paused_ = false; }
+    /// The owner has read for itself; `short_read`: less than it asked for.
+    void on_preread(bool short_read) {
+        source_ready_ = source_ready_ && (!short_read || probe_after_short_read_);
+    }
+    /// The smallest of the sizes that holds so many bytes, or the largest.
+    static constexpr std::size_t capacity_for(std::size_t bytes) {
+        std::size_t capacity = kSmallest;
+        while (capacity < bytes && capacity < kLargest) {
+            capacity *= kGrowth;
+        }
+        return capacity;
+    }
+    /// Bytes that the owner has put at the buffer's begin are written before what the source gives.
+    /// @pre pending() == 0 and bytes <= capacity()
+    void preload(std::size_t bytes) { end_ = static_cast<std::uint32_t>(bytes); }
     /// The sink is gone: the direction does nothing any more, buffered bytes are dropped.
     void abandon();
 
@@ -106,6 +122,8 @@ class Half {
 
     /// What is pending is the last, and a FIN follows it: they can share a packet.
     [[nodiscard]] bool ends_with_fin() const { return state_ == State::SourceEnded && !reset_; }
+    /// Reading may bring something, whether or not the sink takes anything.
+    [[nodiscard]] bool is_readable() const { return source_ready_ && state_ == State::Open; }
     /// The FIN was passed on.
     [[nodiscard]] bool finished() const { return state_ == State::Finished; }
     [[nodiscard]] bool was_reset() const { return reset_; }

@@ -58,6 +58,7 @@ class ServiceShard final : public ListenerOwner, public Task {
     // For flows.
     [[nodiscard]] Reactor& reactor() { return reactor_; }
     [[nodiscard]] const ServiceConfig& config() const { return state_.config; }
+    [[nodiscard]] const std::optional<NameRouter>& router() const { return state_.router; }
     [[nodiscard]] ShardCounters& counters() { return counters_; }
     [[nodiscard]] SourcePool& sources(std::size_t upstream) { return *state_.sources[upstream]; }
     [[nodiscard]] PortShare port_share() const {

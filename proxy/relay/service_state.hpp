@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,9 @@ struct ShardCounters {
     Counter reset_by_demotion;
     Counter timed_out;
     Counter no_upstream;
+    Counter no_route;
+    Counter bad_proxy_header;
+    Counter preread_timed_out;
     Counter refused_inactive;
     Counter denied;
     Counter refused_client_limit;
@@ -72,6 +76,7 @@ class ServiceState {
         : config(std::move(service)),
           limit(config.max_connections),
           access(config.limits.access),
+          router(make_router(config.upstreams)),
           life(config.instance.empty() ? 1 : 0),
           upstreams(config),
           last_errors_(config.upstreams.size()) {
@@ -99,6 +104,8 @@ class ServiceState {
     /// Null: any rate.
     std::unique_ptr<SharedRate> rate;
     [[nodiscard]] bool needs_client_address() const { return access.restricts() || clients; }
+    /// Set when an upstream is there for certain names or protocols only.
+    const std::optional<NameRouter> router;
 
     /// The gate: odd while open, one more at every activation and every deactivation. Set by the
     /// caller of the engine, so that it holds when the call returns however busy the workers are.
@@ -132,6 +139,16 @@ class ServiceState {
     }
 
   private:
+    static std::optional<NameRouter> make_router(const std::vector<UpstreamConfig>& upstreams) {
+        std::vector<RouteConfig> routes;
+        bool chooses = false;
+        for (const UpstreamConfig& upstream : upstreams) {
+            routes.push_back(upstream.route);
+            chooses = chooses || !upstream.route.empty();
+        }
+        return chooses ? std::optional<NameRouter>(std::in_place, std::move(routes)) : std::nullopt;
+    }
+
     mutable std::mutex mutex_;
     std::vector<std::string> last_errors_;
 };

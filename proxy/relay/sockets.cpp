@@ -143,14 +143,14 @@ boost::system::result<Endpoint> local_endpoint(const Descriptor& socket) {
     return endpoint;
 }
 
-boost::system::result<IpAddress> remote_address(const Descriptor& socket) {
+boost::system::result<Endpoint> remote_endpoint(const Descriptor& socket) {
     Endpoint endpoint;
     auto size = static_cast<socklen_t>(endpoint.capacity());
     if (::getpeername(socket.get(), endpoint.data(), &size) == -1) {
         return last_error();
     }
     endpoint.resize(size);
-    return endpoint.address();
+    return endpoint;
 }
 
 boost::system::result<Descriptor> accept_connection(const Descriptor& listener, int bound,

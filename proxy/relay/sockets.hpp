@@ -45,8 +45,8 @@ boost::system::result<Descriptor> open_listener(const Endpoint& endpoint,
 /// Error when another process listens there already; SO_REUSEPORT would share its connections.
 error_code check_not_listening(const Endpoint& endpoint);
 boost::system::result<Endpoint> local_endpoint(const Descriptor& socket);
-/// Of the other side.
-boost::system::result<IpAddress> remote_address(const Descriptor& socket);
+/// Error when the connection was reset.
+boost::system::result<Endpoint> remote_endpoint(const Descriptor& socket);
 
 /// For every `bound` here: a new descriptor with this number or a higher one is closed at once, and
 /// the error is EMFILE.

@@ -24,6 +24,12 @@ struct ServiceCounters {
     std::uint64_t timed_out = 0;
     /// No upstream could be reached.
     std::uint64_t no_upstream = 0;
+    /// No upstream is there for the name and the protocols of the TLS client.
+    std::uint64_t no_route = 0;
+    /// PROXY header missing, malformed or cut short, or the sender is none that may connect.
+    std::uint64_t bad_proxy_header = 0;
+    /// PROXY header or TLS hello not complete in time.
+    std::uint64_t preread_timed_out = 0;
     /// Accepted while not active and reset at once.
     std::uint64_t refused_inactive = 0;
     /// Reset at once: the access list denies the client.

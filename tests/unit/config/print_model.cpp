@@ -298,6 +298,32 @@ void print_balance(std::ostream& out, const relay::UpstreamBalance& b) {
     }
 }
 
+const char* version(relay::ProxyProtocol protocol) {
+    return protocol == relay::ProxyProtocol::V1 ? "v1" : "v2";
+}
+
+void print_preread(std::ostream& out, const relay::PrereadConfig& p) {
+    if (p.timeout != relay::PrereadConfig{}.timeout) {
+        out << "  preread timeout " << seconds(p.timeout) << "\n";
+    }
+    if (!p.proxy_senders.empty()) {
+        out << "  proxy senders";
+        for (const auto& network : p.proxy_senders) {
+            out << ' ' << network.address.to_string() << '/' << network.prefix_length;
+        }
+        out << " required " << yes(p.proxy_required) << "\n";
+    }
+}
+
+void print_route(std::ostream& out, const relay::RouteConfig& route) {
+    for (const auto& name : route.server_names) {
+        out << "    sni " << name << "\n";
+    }
+    for (const auto& protocol : route.protocols) {
+        out << "    alpn " << protocol << "\n";
+    }
+}
+
 void print_service(std::ostream& out, const relay::ServiceConfig& s) {
     out << "service " << s.name << "\n  listen " << s.listen.address().to_string() << ' '
         << s.listen.port() << " instance " << (s.instance.empty() ? "-" : s.instance) << " source"
@@ -307,6 +333,7 @@ void print_service(std::ostream& out, const relay::ServiceConfig& s) {
         << seconds(s.fin_timeout) << " max_connections " << s.max_connections << "\n";
     print_balance(out, s.balance);
     print_limits(out, s.limits);
+    print_preread(out, s.preread);
     for (const auto& u : s.upstreams) {
         out << "  upstream " << u.name << " to " << u.endpoint.address().to_string() << ' '
             << u.endpoint.port() << " weight " << u.weight;
@@ -315,6 +342,10 @@ void print_service(std::ostream& out, const relay::ServiceConfig& s) {
             out << " source" << print_sources(u.source_addresses);
         }
         out << "\n";
+        if (u.proxy_protocol != relay::ProxyProtocol::Off) {
+            out << "    proxy_protocol " << version(u.proxy_protocol) << "\n";
+        }
+        print_route(out, u.route);
         if (u.check) {
             print_check(out, *u.check);
         }

@@ -1,0 +1,24 @@
+// Networks of clients. Pure.
+#pragma once
+
+#include <span>
+
+#include <boost/asio/ip/address.hpp>
+
+namespace tandem::relay {
+
+/// An IPv4 address mapped into IPv6 as the IPv4 address, others as they are.
+boost::asio::ip::address plain_address(const boost::asio::ip::address& address);
+
+/// Address and prefix length. An IPv4 client matches an IPv4 network also when its address comes
+/// mapped into IPv6.
+struct Network {
+    boost::asio::ip::address address;
+    /// 0..32 or 0..128; bits of the address behind it do not count.
+    unsigned prefix_length = 0;
+    [[nodiscard]] bool contains(const boost::asio::ip::address& client) const;
+};
+
+bool contains(std::span<const Network> networks, const boost::asio::ip::address& client);
+
+}  // namespace tandem::relay

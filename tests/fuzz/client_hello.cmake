@@ -1,0 +1,1 @@
+tandem_fuzz(client_hello tandem_relay_core)

@@ -1,0 +1,1 @@
+tandem_fuzz(proxy_header tandem_relay_core)
