@@ -1,6 +1,5 @@
 #include "proxy/relay/flow.hpp"
 
-#include "proxy/relay/client_hash.hpp"
 #include "proxy/relay/service_shard.hpp"
 #include "proxy/relay/socket_limits.hpp"
 
@@ -28,9 +27,10 @@ std::string duration_text(Milliseconds duration) {
 
 }  // namespace
 
-Flow::Flow(ServiceShard& shard, Descriptor client)
+Flow::Flow(ServiceShard& shard, Descriptor client, std::uint64_t client_hash)
     : shard_(shard),
       peers_{Peer{*this, kClient}, Peer{*this, kUpstream}},
+      client_hash_(client_hash),
       last_activity_(shard.reactor().now()) {
     peers_[kClient].socket = std::move(client);
 }
@@ -42,14 +42,6 @@ void Flow::start() {
         shard_.counters().local_errors.add();
         end(End::LocalError);
         return;
-    }
-    if (shard_.needs_client()) {
-        const ServiceBalance& balance = shard_.config().balance;
-        // A client that is gone has no address any more, and needs no upstream for long.
-        const auto address = remote_address(peers_[kClient].socket);
-        client_hash_ = address.has_value()
-                           ? hash_client(*address, balance.client_bits_v4, balance.client_bits_v6)
-                           : 0;
     }
     connect_next();
 }
@@ -271,8 +263,9 @@ void Flow::on_timeout() {
         return;
     }
     if (phase_ == Phase::Delivering) {
-        if (undelivered() < undelivered_) {
-            undelivered_ = undelivered();
+        const std::size_t left = undelivered();
+        if (left < undelivered_) {
+            undelivered_ = left;
             shard_.reactor().schedule(*this, delivery_limit());
         } else {
             end(End::TimedOut);
@@ -353,10 +346,11 @@ void Flow::relay() {
     const Half& from_upstream = peers_[kUpstream].half;
     if (from_client.finished() && from_upstream.finished()) {
         phase_ = Phase::Delivering;
-        deliver();
-        if (phase_ == Phase::Delivering) {
-            undelivered_ = undelivered();
+        undelivered_ = undelivered();
+        if (undelivered_ > 0) {
             shard_.reactor().schedule(*this, delivery_limit());
+        } else {
+            end_delivered();
         }
     } else if (from_client.is_exhausted()) {
         end(End::ResetByClient);
@@ -388,9 +382,12 @@ void Flow::side_was_reset(Side side) {
 
 void Flow::deliver() {
     // The client's first: its FIN is mostly the later one.
-    if (undelivered_by(kClient) > 0 || undelivered_by(kUpstream) > 0) {
-        return;
+    if (undelivered_by(kClient) == 0 && undelivered_by(kUpstream) == 0) {
+        end_delivered();
     }
+}
+
+void Flow::end_delivered() {
     if (peers_[kClient].half.was_reset()) {
         end(End::ResetByClient);
     } else if (peers_[kUpstream].half.was_reset()) {

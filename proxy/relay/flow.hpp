@@ -40,7 +40,8 @@ using FlowHook =
 /// - A timeout resets both sides.
 class Flow final : public Task, public Timer, public FlowHook {
   public:
-    Flow(ServiceShard& shard, Descriptor client);
+    /// @param client_hash hash_client(), where the choice of the upstream depends on it.
+    Flow(ServiceShard& shard, Descriptor client, std::uint64_t client_hash);
     ~Flow() override;
 
     /// For services with limits of rate, age or clients; before start().
@@ -120,6 +121,7 @@ class Flow final : public Task, public Timer, public FlowHook {
     void side_was_reset(Side side);
     /// Both FINs were passed on. Ends the flow when both are acknowledged.
     void deliver();
+    void end_delivered();
     [[nodiscard]] std::size_t undelivered() const;
     [[nodiscard]] std::size_t undelivered_by(Side side) const;
     /// The kernel has this long to deliver something.
@@ -156,8 +158,7 @@ class Flow final : public Task, public Timer, public FlowHook {
     bool acknowledgement_due_ = false;
     /// A place at upstream_ is taken.
     bool has_place_ = false;
-    /// hash_client(), where the choice of the upstream depends on it.
-    std::uint64_t client_hash_ = 0;
+    const std::uint64_t client_hash_;
     std::vector<std::uint16_t> tried_;
     std::string last_error_;
     TimePoint last_activity_;
