@@ -75,13 +75,6 @@ void build_quorum(relay::ServiceConfig& service, const ServiceDraft& draft,
     }
 }
 
-template <class Target, class T>
-void take(Target& target, const std::optional<T>& value) {
-    if (value) {
-        target = *value;
-    }
-}
-
 }  // namespace
 
 relay::UpstreamBalance build_upstream_balance(const UpstreamDraft& draft, const std::string& label,

@@ -18,11 +18,6 @@ std::string endpoint_name(const relay::Endpoint& endpoint) {
 /// `own` wins over `inherited`.
 CheckDraft merged(const CheckDraft& inherited, const CheckDraft& own) {
     CheckDraft result = inherited;
-    const auto take = [](auto& target, const auto& value) {
-        if (value) {
-            target = value;
-        }
-    };
     take(result.delay_loop, own.delay_loop);
     take(result.connect_timeout, own.connect_timeout);
     take(result.retry, own.retry);

@@ -293,6 +293,14 @@ void read_protocols(relay::RouteConfig& route, const Value& value);
 /// @returns nothing when the header is refused; that is reported.
 std::optional<ServiceDraft> read_service(const Statement& statement, Reporter& reporter);
 
+/// What the file says wins over what is there.
+template <class Target, class Value>
+void take(Target& target, const std::optional<Value>& value) {
+    if (value) {
+        target = *value;
+    }
+}
+
 /// What building needs beside the drafts.
 struct BuildContext {
     const Drafts& drafts;

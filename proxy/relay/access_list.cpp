@@ -23,13 +23,6 @@ std::uint64_t low_bits(unsigned count) {
 
 }  // namespace
 
-address unmapped(const address& value) {
-    if (value.is_v6() && value.to_v6().is_v4_mapped()) {
-        return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, value.to_v6());
-    }
-    return value;
-}
-
 AccessList::AccessList(const std::vector<AccessRule>& rules) {
     std::vector<Rule> numbers;
     numbers.reserve(rules.size());
@@ -40,20 +33,7 @@ AccessList::AccessList(const std::vector<AccessRule>& rules) {
 
 bool AccessList::allows(const address& client) const {
     const address plain = unmapped(client);
-    return lookup(plain.is_v4() ? v4_ : v6_, to_number(plain));
-}
-
-AccessList::Number AccessList::to_number(const address& value) {
-    if (value.is_v4()) {
-        return {0, value.to_v4().to_uint()};
-    }
-    Number number;
-    const auto bytes = value.to_v6().to_bytes();
-    for (std::size_t index = 0; index < bytes.size(); ++index) {
-        std::uint64_t& half = index < 8 ? number.high : number.low;
-        half = half << 8 | bytes[index];
-    }
-    return number;
+    return lookup(plain.is_v4() ? v4_ : v6_, to_bits(plain));
 }
 
 AccessList::Rule AccessList::to_rule(const AccessRule& rule) {
@@ -64,8 +44,8 @@ AccessList::Rule AccessList::to_rule(const AccessRule& rule) {
     const unsigned length = was_mapped ? rule.prefix_length - kMappedPrefix : rule.prefix_length;
     const unsigned bits = v4 ? kBitsV4 : kBitsV6;
     const unsigned host = bits - std::min(length, bits);
-    const Number mask{host > 64 ? low_bits(host - 64) : 0, low_bits(std::min(host, 64U))};
-    const Number number = to_number(v4 ? network : rule.network);
+    const AddressBits mask{host > 64 ? low_bits(host - 64) : 0, low_bits(std::min(host, 64U))};
+    const AddressBits number = to_bits(v4 ? network : rule.network);
     return {v4,
             {number.high & ~mask.high, number.low & ~mask.low},
             {number.high | mask.high, number.low | mask.low},
@@ -76,7 +56,7 @@ AccessList::Rule AccessList::to_rule(const AccessRule& rule) {
 // that cover the place decides.
 std::vector<AccessList::Range> AccessList::flatten(const std::vector<Rule>& rules, bool v4) {
     struct Edge {
-        Number at;
+        AddressBits at;
         std::size_t rule;
         bool begins;
     };
@@ -87,7 +67,7 @@ std::vector<AccessList::Range> AccessList::flatten(const std::vector<Rule>& rule
             continue;
         }
         edges.push_back({rule.first, index, true});
-        Number behind = rule.last;
+        AddressBits behind = rule.last;
         if (++behind.low == 0) {
             ++behind.high;
         }
@@ -119,7 +99,7 @@ std::vector<AccessList::Range> AccessList::flatten(const std::vector<Rule>& rule
     return ranges;
 }
 
-bool AccessList::lookup(const std::vector<Range>& ranges, Number address) {
+bool AccessList::lookup(const std::vector<Range>& ranges, AddressBits address) {
     const auto next = std::ranges::upper_bound(ranges, address, {}, &Range::first);
     return next == ranges.begin() || std::prev(next)->allow;
 }

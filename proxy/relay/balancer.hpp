@@ -17,7 +17,7 @@ namespace tandem::relay {
 
 /// What is known of the connection that wants an upstream.
 struct BalanceRequest {
-    /// hash_client() of its address; only where Balancer::needs_client().
+    /// hash_client() of its address; only where Balancer::needs_client() says so.
     std::uint64_t client = 0;
     TimePoint now;
     /// Upstreams that this connection has tried already; they are skipped.
@@ -54,8 +54,10 @@ class Balancer {
     /// O(upstreams), no allocation.
     BalanceChoice pick(const BalanceRequest& request);
 
-    [[nodiscard]] bool needs_client() const {
-        return algorithm_ == Algorithm::SourceHash || persistence_ != nullptr;
+    /// Whether requests of this service are to name their client.
+    static bool needs_client(const ServiceConfig& config) {
+        return config.algorithm == Algorithm::SourceHash ||
+               config.balance.persistence_timeout.count() != 0;
     }
     /// For sh, mh and twos; a new one after each change of a weight.
     void set_table(std::shared_ptr<const MaglevTable> table) { table_ = std::move(table); }

@@ -1,6 +1,7 @@
 #include "proxy/relay/client_table.hpp"
 
-#include "proxy/relay/access_list.hpp"
+#include "proxy/relay/address_bits.hpp"
+#include "proxy/relay/client_hash.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -20,25 +21,10 @@ constexpr std::chrono::seconds kMemory{1};
 /// Forgotten for each that enters: more than come, so that a peak goes away.
 constexpr unsigned kForgottenAtOnce = 2;
 
-/// Mixes so that every bit of the input counts in every bit of the result (a finalizer of the
-/// multiply-and-shift kind).
-std::uint64_t mix(std::uint64_t value) {
-    value ^= value >> 33;
-    value *= 0xff51afd7ed558ccdULL;
-    value ^= value >> 33;
-    value *= 0xc4ceb9fe1a85ec53ULL;
-    return value ^ value >> 33;
-}
-
 /// Nobody outside knows which addresses share a place.
 std::uint64_t random_seed() {
     std::random_device source;
     return std::uint64_t{source()} << 32 | source();
-}
-
-/// The leading `count` of 64 bits.
-std::uint64_t leading_bits(unsigned count) {
-    return count == 0 ? 0 : ~std::uint64_t{0} << (64 - std::min(count, 64U));
 }
 
 }  // namespace
@@ -88,20 +74,13 @@ ClientTable::~ClientTable() = default;
 
 ClientTable::Key ClientTable::key_of(const boost::asio::ip::address& address) const {
     const auto plain = unmapped(address);
+    const AddressBits bits = to_bits(plain);
     if (plain.is_v4()) {
         // Apart from every IPv6 address: in ::ffff:0:0/96, which is cut nowhere else.
-        const std::uint64_t bits = std::uint64_t{plain.to_v4().to_uint()} << 32;
-        return {0, std::uint64_t{0xffff} << 32 | (bits & leading_bits(prefix_v4_)) >> 32};
+        return {0, std::uint64_t{0xffff} << 32U | (bits.low & leading_bits(32 + prefix_v4_))};
     }
-    Key key{};
-    const auto bytes = plain.to_v6().to_bytes();
-    for (std::size_t index = 0; index < bytes.size(); ++index) {
-        std::uint64_t& half = key[index / 8];
-        half = half << 8 | bytes[index];
-    }
-    key[0] &= leading_bits(prefix_v6_);
-    key[1] &= leading_bits(prefix_v6_ > 64 ? prefix_v6_ - 64 : 0);
-    return key;
+    return {bits.high & leading_bits(prefix_v6_),
+            bits.low & leading_bits(prefix_v6_ > 64 ? prefix_v6_ - 64 : 0)};
 }
 
 ClientTable::Part& ClientTable::part_of(const Key& key) const {

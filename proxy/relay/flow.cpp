@@ -27,22 +27,23 @@ std::string duration_text(Milliseconds duration) {
 
 }  // namespace
 
-Flow::Flow(ServiceShard& shard, Descriptor client)
+Flow::Flow(ServiceShard& shard, Descriptor client, std::uint64_t client_hash)
     : shard_(shard),
       peers_{Peer{*this, kClient}, Peer{*this, kUpstream}},
+      client_hash_(client_hash),
       last_activity_(shard.reactor().now()) {
     peers_[kClient].socket = std::move(client);
 }
 
 Flow::~Flow() = default;
 
-void Flow::start() {
+void Flow::start(bool awaits_header) {
     if (watch(peers_[kClient])) {
         shard_.counters().local_errors.add();
         end(End::LocalError);
         return;
     }
-    start_preread();
+    start_preread(awaits_header);
 }
 
 void Flow::set_limits(ClientTable::Client* client) {
@@ -270,8 +271,9 @@ void Flow::on_timeout() {
         return;
     }
     if (phase_ == Phase::Delivering) {
-        if (undelivered() < undelivered_) {
-            undelivered_ = undelivered();
+        const std::size_t left = undelivered();
+        if (left < undelivered_) {
+            undelivered_ = left;
             shard_.reactor().schedule(*this, delivery_limit());
         } else {
             end(End::TimedOut);
@@ -352,10 +354,11 @@ void Flow::relay() {
     const Half& from_upstream = peers_[kUpstream].half;
     if (from_client.finished() && from_upstream.finished()) {
         phase_ = Phase::Delivering;
-        deliver();
-        if (phase_ == Phase::Delivering) {
-            undelivered_ = undelivered();
+        undelivered_ = undelivered();
+        if (undelivered_ > 0) {
             shard_.reactor().schedule(*this, delivery_limit());
+        } else {
+            end_delivered();
         }
     } else if (from_client.is_exhausted()) {
         end(End::ResetByClient);
@@ -387,9 +390,12 @@ void Flow::side_was_reset(Side side) {
 
 void Flow::deliver() {
     // The client's first: its FIN is mostly the later one.
-    if (undelivered_by(kClient) > 0 || undelivered_by(kUpstream) > 0) {
-        return;
+    if (undelivered_by(kClient) == 0 && undelivered_by(kUpstream) == 0) {
+        end_delivered();
     }
+}
+
+void Flow::end_delivered() {
     if (peers_[kClient].half.was_reset()) {
         end(End::ResetByClient);
     } else if (peers_[kUpstream].half.was_reset()) {
@@ -502,6 +508,7 @@ void Flow::count_end(End reason) {
         case End::PrereadTimedOut:
             counters.preread_timed_out.add();
             break;
+        case End::ClientRefused:
         case End::LocalError:
             // Counted where it happened.
             break;

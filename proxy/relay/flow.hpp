@@ -43,17 +43,20 @@ using FlowHook =
 /// - A timeout resets both sides.
 class Flow final : public Task, public Timer, public FlowHook {
   public:
-    Flow(ServiceShard& shard, Descriptor client);
+    /// @param client_hash hash_client(), where the choice of the upstream depends on it.
+    Flow(ServiceShard& shard, Descriptor client, std::uint64_t client_hash);
     ~Flow() override;
 
     /// For services with limits of rate, age or clients; before start().
+    /// @param client null: not counted, or not known before its PROXY header is read.
     void set_limits(ClientTable::Client* client);
     /// The client's place in the service's table; null: clients are not counted.
     [[nodiscard]] ClientTable::Client* client() const {
         return limits_ ? limits_->client : nullptr;
     }
     /// May end the flow at once.
-    void start();
+    /// @param awaits_header its first bytes are a PROXY header.
+    void start(bool awaits_header);
     /// @param silently without any packet: the address is gone.
     void end_by_demotion(bool silently);
 
@@ -71,6 +74,7 @@ class Flow final : public Task, public Timer, public FlowHook {
         NoRoute,
         BadProxyHeader,
         PrereadTimedOut,
+        ClientRefused,
         LocalError,
     };
     enum Side : std::size_t { kClient = 0, kUpstream = 1 };
@@ -95,12 +99,13 @@ class Flow final : public Task, public Timer, public FlowHook {
 
     // In flow_preread.cpp: what comes before the choice of an upstream, and before its first byte.
     /// Goes on to connect at once when there is nothing to read.
-    void start_preread();
+    void start_preread(bool awaits_header);
     void preread();
     /// False: on with the next read.
     bool preread_result(Preread::Verdict verdict);
     void preread_complete();
-    void choose_upstream();
+    /// The client that the PROXY header names. False: it is refused, the flow has ended.
+    bool admit_named_client();
     /// As the client sees them, by its PROXY header if there is one. Unset: it was reset.
     [[nodiscard]] std::optional<ConnectionAddresses> client_addresses() const;
     /// The upstream's PROXY header and the bytes of the preread go in front of all others.
@@ -142,6 +147,7 @@ class Flow final : public Task, public Timer, public FlowHook {
     void side_was_reset(Side side);
     /// Both FINs were passed on. Ends the flow when both are acknowledged.
     void deliver();
+    void end_delivered();
     [[nodiscard]] std::size_t undelivered() const;
     [[nodiscard]] std::size_t undelivered_by(Side side) const;
     /// The kernel has this long to deliver something.

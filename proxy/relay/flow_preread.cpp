@@ -1,5 +1,4 @@
 // The flow before it has an upstream, and what the upstream gets before the client's bytes.
-#include "proxy/relay/client_hash.hpp"
 #include "proxy/relay/flow.hpp"
 #include "proxy/relay/service_shard.hpp"
 
@@ -11,29 +10,15 @@
 
 namespace tandem::relay {
 
-void Flow::start_preread() {
-    const PrereadConfig& config = shard_.config().preread;
-    bool header = false;
-    if (!config.proxy_senders.empty()) {
-        const auto client = remote_endpoint(peers_[kClient].socket);
-        if (!client.has_value()) {
-            end(End::ResetByClient);
-            return;
-        }
-        header = contains(config.proxy_senders, client->address());
-        if (!header && config.proxy_required) {
-            end(End::BadProxyHeader);
-            return;
-        }
-    }
+void Flow::start_preread(bool awaits_header) {
     const bool hello = shard_.router().has_value();
-    if (!header && !hello) {
-        choose_upstream();
+    if (!awaits_header && !hello) {
+        connect_next();
         return;
     }
-    preread_ = std::make_unique<Preread>(header, hello);
+    preread_ = std::make_unique<Preread>(awaits_header, hello);
     phase_ = Phase::Prereading;
-    shard_.reactor().schedule(*this, config.timeout);
+    shard_.reactor().schedule(*this, shard_.config().preread.timeout);
 }
 
 // The bytes are taken from the kernel, not looked at (MSG_PEEK): what is full is then never the
@@ -85,6 +70,9 @@ bool Flow::preread_result(Preread::Verdict verdict) {
 
 void Flow::preread_complete() {
     Timer::unlink();
+    if (preread_->had_header() && !admit_named_client()) {
+        return;
+    }
     phase_ = Phase::Connecting;
     if (shard_.router()) {
         auto excluded = shard_.router()->excluded(preread_->hello());
@@ -94,19 +82,25 @@ void Flow::preread_complete() {
         }
         tried_ = std::move(*excluded);
     }
-    choose_upstream();
+    connect_next();
 }
 
-void Flow::choose_upstream() {
-    if (shard_.needs_client()) {
-        const ServiceBalance& balance = shard_.config().balance;
-        // A client that is gone has no address any more, and needs no upstream for long.
-        const auto client = client_addresses();
-        client_hash_ = client ? hash_client(client->source.address(), balance.client_bits_v4,
-                                            balance.client_bits_v6)
-                              : 0;
+bool Flow::admit_named_client() {
+    const auto addresses = client_addresses();
+    if (!addresses) {
+        end(End::ResetByClient);
+        return false;
     }
-    connect_next();
+    client_hash_ = shard_.hash_of(addresses->source);
+    ClientTable::Client* place = nullptr;
+    if (!shard_.admit_client(addresses->source, place)) {
+        end(End::ClientRefused);
+        return false;
+    }
+    if (limits_) {
+        limits_->client = place;
+    }
+    return true;
 }
 
 std::optional<ConnectionAddresses> Flow::client_addresses() const {

@@ -1,41 +1,24 @@
 #include "proxy/relay/network.hpp"
 
+#include "proxy/relay/address_bits.hpp"
+
 #include <algorithm>
-#include <cstddef>
 
 namespace tandem::relay {
 
-namespace {
-
-template <class Bytes>
-bool same_prefix(const Bytes& a, const Bytes& b, unsigned length) {
-    for (std::size_t index = 0; index < a.size() && length > 0; ++index) {
-        const unsigned bits = std::min(length, 8U);
-        if ((a[index] ^ b[index]) >> (8U - bits) != 0) {
-            return false;
-        }
-        length -= bits;
-    }
-    return true;
-}
-
-}  // namespace
-
-boost::asio::ip::address plain_address(const boost::asio::ip::address& address) {
-    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-        return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
-    }
-    return address;
-}
-
 bool Network::contains(const boost::asio::ip::address& client) const {
-    const boost::asio::ip::address plain = plain_address(client);
+    const auto plain = unmapped(client);
     if (address.is_v4() != plain.is_v4()) {
         return false;
     }
-    return address.is_v4()
-               ? same_prefix(address.to_v4().to_bytes(), plain.to_v4().to_bytes(), prefix_length)
-               : same_prefix(address.to_v6().to_bytes(), plain.to_v6().to_bytes(), prefix_length);
+    const AddressBits a = to_bits(address);
+    const AddressBits b = to_bits(plain);
+    if (address.is_v4()) {
+        return ((a.low ^ b.low) << 32U & leading_bits(std::min(prefix_length, 32U))) == 0;
+    }
+    const unsigned low = prefix_length > 64 ? prefix_length - 64 : 0;
+    return ((a.high ^ b.high) & leading_bits(prefix_length)) == 0 &&
+           ((a.low ^ b.low) & leading_bits(low)) == 0;
 }
 
 bool contains(std::span<const Network> networks, const boost::asio::ip::address& client) {

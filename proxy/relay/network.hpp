@@ -7,9 +7,6 @@
 
 namespace tandem::relay {
 
-/// An IPv4 address mapped into IPv6 as the IPv4 address, others as they are.
-boost::asio::ip::address plain_address(const boost::asio::ip::address& address);
-
 /// Address and prefix length. An IPv4 client matches an IPv4 network also when its address comes
 /// mapped into IPv6.
 struct Network {

@@ -33,7 +33,7 @@ class Preread {
     static constexpr std::size_t kMaxKept = kMaxProxyHeader + kMaxClientHello + kMostPerRead;
 
     /// At least one of them is awaited.
-    Preread(bool header, bool hello) : header_(header), hello_(hello) {}
+    Preread(bool header, bool hello) : header_(header), had_header_(header), hello_(hello) {}
 
     Verdict on_bytes(std::span<const std::byte> bytes);
 
@@ -41,6 +41,8 @@ class Preread {
     [[nodiscard]] const std::optional<ConnectionAddresses>& addresses() const { return addresses_; }
     [[nodiscard]] const ClientHello& hello() const { return reader_.hello(); }
     [[nodiscard]] bool awaits_header() const { return header_; }
+    /// The connection began with one, or was to.
+    [[nodiscard]] bool had_header() const { return had_header_; }
     [[nodiscard]] ProxyHeaderError error() const { return error_; }
     /// The client's bytes, without the PROXY header.
     [[nodiscard]] std::span<const std::byte> bytes() const { return kept_; }
@@ -53,7 +55,8 @@ class Preread {
 
     /// Still awaited.
     bool header_;
-    bool hello_;
+    const bool had_header_;
+    const bool hello_;
     ProxyHeaderError error_ = ProxyHeaderError::NoHeader;
     std::vector<std::byte> kept_;
     std::optional<ConnectionAddresses> addresses_;

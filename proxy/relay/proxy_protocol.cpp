@@ -1,6 +1,6 @@
 #include "proxy/relay/proxy_protocol.hpp"
 
-#include "proxy/relay/network.hpp"
+#include "proxy/relay/address_bits.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -99,8 +99,8 @@ std::optional<ConnectionAddresses> parse_v1_addresses(std::string_view words, bo
     if (!source || !destination || !source_port || !destination_port || !words.empty()) {
         return std::nullopt;
     }
-    return ConnectionAddresses{{plain_address(*source), *source_port},
-                               {plain_address(*destination), *destination_port}};
+    return ConnectionAddresses{{unmapped(*source), *source_port},
+                               {unmapped(*destination), *destination_port}};
 }
 
 ProxyHeaderResult parse_v1_line(std::string_view line) {
@@ -188,9 +188,8 @@ template <class AddressType>
 ConnectionAddresses read_addresses(Bytes block) {
     constexpr std::size_t kSize = std::tuple_size_v<typename AddressType::bytes_type>;
     const Bytes ports = block.subspan(2 * kSize);
-    return {
-        {plain_address(read_host<AddressType>(block)), read_u16(ports)},
-        {plain_address(read_host<AddressType>(block.subspan(kSize))), read_u16(ports.subspan(2))}};
+    return {{unmapped(read_host<AddressType>(block)), read_u16(ports)},
+            {unmapped(read_host<AddressType>(block.subspan(kSize))), read_u16(ports.subspan(2))}};
 }
 
 /// @param header all of it, with command PROXY.
@@ -266,8 +265,8 @@ boost::asio::ip::address_v6 mapped(const address& host) {
 
 /// Both IPv4 or both IPv6.
 ConnectionAddresses of_one_family(const ConnectionAddresses& addresses) {
-    const address source = plain_address(addresses.source.address());
-    const address destination = plain_address(addresses.destination.address());
+    const address source = unmapped(addresses.source.address());
+    const address destination = unmapped(addresses.destination.address());
     const std::uint16_t source_port = addresses.source.port();
     const std::uint16_t destination_port = addresses.destination.port();
     if (source.is_v4() == destination.is_v4()) {

@@ -1,5 +1,7 @@
 #include "proxy/relay/service_shard.hpp"
 
+#include "proxy/relay/client_hash.hpp"
+
 #include <utility>
 
 namespace tandem::relay {
@@ -175,6 +177,19 @@ void ServiceShard::not_accepted() {
     }
 }
 
+bool ServiceShard::sends_proxy_header(const Endpoint& client) const {
+    const auto& senders = config().preread.proxy_senders;
+    return !senders.empty() && contains(senders, client.address());
+}
+
+bool ServiceShard::admit_sender(const Endpoint& client, ClientTable::Client*& place) {
+    if (config().preread.proxy_required) {
+        counters_.bad_proxy_header.add();
+        return false;
+    }
+    return !state_.needs_client_address() || admit_client(client, place);
+}
+
 bool ServiceShard::admit_client(const Endpoint& client, ClientTable::Client*& place) {
     if (!state_.access.allows(client.address())) {
         counters_.denied.add();
@@ -193,6 +208,13 @@ bool ServiceShard::admit_client(const Endpoint& client, ClientTable::Client*& pl
     return place != nullptr;
 }
 
+std::uint64_t ServiceShard::hash_of(const Endpoint& client) const {
+    const ServiceBalance& balance = config().balance;
+    return Balancer::needs_client(config())
+               ? hash_client(client.address(), balance.client_bits_v4, balance.client_bits_v6)
+               : 0;
+}
+
 void ServiceShard::accepted(Descriptor socket, const Endpoint& client) {
     // The gate may have moved since admit(), and counts as it is now.
     const std::uint64_t life = state_.life.load();
@@ -201,18 +223,17 @@ void ServiceShard::accepted(Descriptor socket, const Endpoint& client) {
         refuse(std::move(socket));
         return;
     }
-    if (!admitted_ && !enter()) {
+    if (!std::exchange(admitted_, false) && !enter()) {
         refuse(std::move(socket));
         return;
     }
+    const bool header = sends_proxy_header(client);
     ClientTable::Client* place = nullptr;
-    if (state_.needs_client_address() && !admit_client(client, place)) {
-        admitted_ = true;
-        not_accepted();
+    if (!header && !admit_sender(client, place)) {
+        admission_.leave(state_.limit);
         close_with_reset(socket);
         return;
     }
-    admitted_ = false;
     if (state_.rate) {
         state_.rate->enter(reactor_.now());
     }
@@ -220,12 +241,12 @@ void ServiceShard::accepted(Descriptor socket, const Endpoint& client) {
     doom_before(life);
     counters_.accepted.add();
     counters_.active.add();
-    auto* flow = std::make_unique<Flow>(*this, std::move(socket)).release();
+    auto* flow = std::make_unique<Flow>(*this, std::move(socket), hash_of(client)).release();
     flows_.push_back(*flow);
     if (limits_flows_) {
         flow->set_limits(place);
     }
-    flow->start();
+    flow->start(header);
 }
 
 void ServiceShard::refuse(Descriptor socket) {

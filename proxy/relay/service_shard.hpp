@@ -67,12 +67,15 @@ class ServiceShard final : public ListenerOwner, public Task {
     [[nodiscard]] UpstreamCounters& upstream_counters(std::size_t upstream) {
         return upstream_counters_[upstream];
     }
-    /// Whether pick_upstream() wants hash_client() of the client's address.
-    [[nodiscard]] bool needs_client() const { return balancer_.needs_client(); }
     /// Takes a place at the upstream, for leave_upstream().
     BalanceChoice pick_upstream(std::uint64_t client, std::span<const std::uint16_t> tried) {
         return balancer_.pick({.client = client, .now = reactor_.now(), .tried = tried});
     }
+    /// Whether this client may have one more connection now; counted if not. `place` is set when
+    /// clients are counted.
+    bool admit_client(const Endpoint& client, ClientTable::Client*& place);
+    /// For the choice of an upstream, where it depends on the client.
+    [[nodiscard]] std::uint64_t hash_of(const Endpoint& client) const;
     /// max_lifetime and up to a tenth of it.
     [[nodiscard]] Clock::duration drawn_lifetime();
     void leave_upstream(std::size_t upstream) { state_.upstreams.leave(upstream); }
@@ -105,9 +108,10 @@ class ServiceShard final : public ListenerOwner, public Task {
     bool enter();
     void not_accepted() override;
     void accepted(Descriptor socket, const Endpoint& client) override;
-    /// Whether this client may have one more connection now; counted if not. `place` is set when
-    /// clients are counted.
-    bool admit_client(const Endpoint& client, ClientTable::Client*& place);
+    /// True: its first bytes name the client, which is admitted when they are read.
+    [[nodiscard]] bool sends_proxy_header(const Endpoint& client) const;
+    /// admit_client() for a client that is the sender itself, where the service takes those.
+    bool admit_sender(const Endpoint& client, ClientTable::Client*& place);
     /// Whether one more connection may be accepted now; if not, the listener asks again later.
     bool admit_by_rate();
     [[nodiscard]] std::string limit_reached() const override;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/relay/access_list.hpp"
+#include "proxy/relay/balancer.hpp"
 #include "proxy/relay/client_table.hpp"
 #include "proxy/relay/config.hpp"
 #include "proxy/relay/connection_limits.hpp"
@@ -103,9 +104,13 @@ class ServiceState {
     std::unique_ptr<ClientTable> clients;
     /// Null: any rate.
     std::unique_ptr<SharedRate> rate;
-    [[nodiscard]] bool needs_client_address() const { return access.restricts() || clients; }
     /// Set when an upstream is there for certain names or protocols only.
     const std::optional<NameRouter> router;
+    /// Who connects decides whether, or where to.
+    [[nodiscard]] bool needs_client_address() const {
+        return access.restricts() || clients || Balancer::needs_client(config) ||
+               !config.preread.proxy_senders.empty();
+    }
 
     /// The gate: odd while open, one more at every activation and every deactivation. Set by the
     /// caller of the engine, so that it holds when the call returns however busy the workers are.

@@ -10,28 +10,19 @@ namespace tandem::relay {
 
 namespace {
 
-error_code set_option(const Descriptor& socket, int level, int name, int value) {
-    return ::setsockopt(socket.get(), level, name, &value, sizeof value) == -1 ? last_error()
-                                                                               : error_code{};
-}
-
 error_code set_keepalive(const Descriptor& socket,
                          const std::optional<KeepaliveConfig>& keepalive) {
     if (!keepalive) {
         return {};
     }
-    const struct {
-        int level;
-        int name;
-        int value;
-    } options[] = {
+    const SocketOption options[] = {
         {SOL_SOCKET, SO_KEEPALIVE, 1},
         {IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(keepalive->idle.count())},
         {IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(keepalive->interval.count())},
         {IPPROTO_TCP, TCP_KEEPCNT, static_cast<int>(keepalive->count)},
     };
-    for (const auto& option : options) {
-        if (const error_code error = set_option(socket, option.level, option.name, option.value)) {
+    for (const SocketOption& option : options) {
+        if (const error_code error = set_option(socket, option)) {
             return error;
         }
     }
@@ -42,7 +33,7 @@ error_code set_user_timeout(const Descriptor& socket, std::chrono::milliseconds 
     if (timeout == std::chrono::milliseconds::zero()) {
         return {};
     }
-    return set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(timeout.count()));
+    return set_option(socket, {IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(timeout.count())});
 }
 
 }  // namespace

@@ -22,20 +22,6 @@ namespace {
 /// The kernel cuts it to net.core.somaxconn.
 constexpr int kBacklog = 4096;
 
-struct Option {
-    int level;
-    int name;
-    int value;
-};
-
-error_code set_option(const Descriptor& socket, const Option& option) {
-    if (::setsockopt(socket.get(), option.level, option.name, &option.value, sizeof option.value) ==
-        -1) {
-        return last_error();
-    }
-    return {};
-}
-
 Descriptor open_socket(const Endpoint& endpoint) {
     return Descriptor{::socket(endpoint.protocol().family(),
                                SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP)};
@@ -55,8 +41,9 @@ error_code out_of_descriptors() {
 /// Port zero: connect() chooses one for its destination, else bind() would take one for all.
 error_code bind_source(const Descriptor& socket, const Endpoint& source) {
     // IP_BIND_ADDRESS_NO_PORT is of level IP also for IPv6 sockets.
-    const Option option = source.port() == 0 ? Option{IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1}
-                                             : Option{SOL_SOCKET, SO_REUSEADDR, 1};
+    const SocketOption option = source.port() == 0
+                                    ? SocketOption{IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1}
+                                    : SocketOption{SOL_SOCKET, SO_REUSEADDR, 1};
     if (const error_code error = set_option(socket, option)) {
         return error;
     }
@@ -79,6 +66,14 @@ error_code last_error() {
     return {errno, boost::system::system_category()};
 }
 
+error_code set_option(const Descriptor& socket, const SocketOption& option) {
+    if (::setsockopt(socket.get(), option.level, option.name, &option.value, sizeof option.value) ==
+        -1) {
+        return last_error();
+    }
+    return {};
+}
+
 void Descriptor::close() {
     if (descriptor_ != -1) {
         // Linux releases the descriptor whatever close() returns.
@@ -95,13 +90,13 @@ boost::system::result<Descriptor> open_listener(const Endpoint& endpoint,
     if (const error_code error = allow_any_local_address(socket, endpoint)) {
         return error;
     }
-    const Option options[] = {
+    const SocketOption options[] = {
         {SOL_SOCKET, SO_REUSEADDR, 1},
         {SOL_SOCKET, SO_REUSEPORT, 1},
         {SOL_SOCKET, SO_OOBINLINE, 1},
         {IPPROTO_TCP, TCP_NODELAY, 1},
     };
-    for (const Option& option : options) {
+    for (const SocketOption& option : options) {
         if (const error_code error = set_option(socket, option)) {
             return error;
         }

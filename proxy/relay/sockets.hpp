@@ -38,6 +38,14 @@ class Descriptor {
     int descriptor_ = -1;
 };
 
+/// An option whose value is a number, as setsockopt(2) takes it.
+struct SocketOption {
+    int level;
+    int name;
+    int value;
+};
+error_code set_option(const Descriptor& socket, const SocketOption& option);
+
 /// Bound with IP_FREEBIND and SO_REUSEPORT, listening. The options that an accepted connection
 /// needs (no delay, urgent data in line, `limits`) are set here: accept() inherits them.
 boost::system::result<Descriptor> open_listener(const Endpoint& endpoint,

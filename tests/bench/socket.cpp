@@ -69,22 +69,21 @@ Poller::~Poller() {
     close(fd_);
 }
 
-void Poller::add(int fd, std::uint32_t events, std::uint64_t data) {
+void Poller::control(int operation, int fd, std::uint32_t events, std::uint64_t data) {
     epoll_event event{};
     event.events = events;
     event.data.u64 = data;
-    if (epoll_ctl(fd_, EPOLL_CTL_ADD, fd, &event) == -1) {
-        fail("epoll_ctl ADD");
+    if (epoll_ctl(fd_, operation, fd, &event) == -1) {
+        fail(operation == EPOLL_CTL_ADD ? "epoll_ctl ADD" : "epoll_ctl MOD");
     }
 }
 
+void Poller::add(int fd, std::uint32_t events, std::uint64_t data) {
+    control(EPOLL_CTL_ADD, fd, events, data);
+}
+
 void Poller::change(int fd, std::uint32_t events, std::uint64_t data) {
-    epoll_event event{};
-    event.events = events;
-    event.data.u64 = data;
-    if (epoll_ctl(fd_, EPOLL_CTL_MOD, fd, &event) == -1) {
-        fail("epoll_ctl MOD");
-    }
+    control(EPOLL_CTL_MOD, fd, events, data);
 }
 
 std::span<const epoll_event> Poller::wait(int timeout_ms) {

@@ -39,6 +39,7 @@ class Poller {
     std::span<const epoll_event> wait(int timeout_ms);
 
   private:
+    void control(int operation, int fd, std::uint32_t events, std::uint64_t data);
     int fd_;
     std::vector<epoll_event> events_;
 };

@@ -1,5 +1,6 @@
 #include "proxy/control/server.hpp"
 
+#include "tests/support/child_process.hpp"
 #include "tests/unit/control/fake_backend.hpp"
 #include "tests/unit/control/raw_client.hpp"
 
@@ -14,7 +15,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -123,15 +123,7 @@ TEST(Server, PausesWithoutDescriptorsAndRecovers) {
 #ifdef __SANITIZE_ADDRESS__
     GTEST_SKIP() << "UndefinedBehaviorSanitizer needs a pipe to look at an object's type";
 #endif
-    const pid_t child = ::fork();
-    ASSERT_NE(child, -1);
-    if (child == 0) {
-        run_out_of_descriptors();
-        ::_exit(testing::Test::HasFailure() ? 1 : 0);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "child failed, see above";
+    tandem::test::in_child(run_out_of_descriptors);
 }
 
 TEST(Server, SeveralRequestsOnOneConnection) {

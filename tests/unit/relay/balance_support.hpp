@@ -11,6 +11,18 @@
 
 namespace tandem::relay::test {
 
+// Short, for tables of cases.
+inline constexpr auto kRr = Algorithm::RoundRobin;
+inline constexpr auto kWrr = Algorithm::WeightedRoundRobin;
+inline constexpr auto kLc = Algorithm::LeastConnections;
+inline constexpr auto kWlc = Algorithm::WeightedLeastConnections;
+inline constexpr auto kFo = Algorithm::Failover;
+inline constexpr auto kOvf = Algorithm::Overflow;
+inline constexpr auto kSed = Algorithm::ShortestExpectedDelay;
+inline constexpr auto kNq = Algorithm::NeverQueue;
+inline constexpr auto kHash = Algorithm::SourceHash;
+inline constexpr auto kTwos = Algorithm::RandomOfTwo;
+
 /// A time in the life of a process.
 constexpr TimePoint at(double seconds) {
     return TimePoint{std::chrono::hours{1} +

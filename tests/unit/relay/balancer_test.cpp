@@ -12,17 +12,6 @@
 namespace tandem::relay::test {
 namespace {
 
-constexpr auto kRr = Algorithm::RoundRobin;
-constexpr auto kWrr = Algorithm::WeightedRoundRobin;
-constexpr auto kLc = Algorithm::LeastConnections;
-constexpr auto kWlc = Algorithm::WeightedLeastConnections;
-constexpr auto kFo = Algorithm::Failover;
-constexpr auto kOvf = Algorithm::Overflow;
-constexpr auto kSed = Algorithm::ShortestExpectedDelay;
-constexpr auto kNq = Algorithm::NeverQueue;
-constexpr auto kHash = Algorithm::SourceHash;
-constexpr auto kTwos = Algorithm::RandomOfTwo;
-
 struct Case {
     const char* name;
     Algorithm algorithm;

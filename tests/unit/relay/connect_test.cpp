@@ -153,6 +153,23 @@ TEST(Connect, SourceAddressIsWhatTheUpstreamSees) {
     EXPECT_EQ(upstream.accept().remote().address().to_string(), "127.0.0.9");
 }
 
+// Its kernel accepts only what was acknowledged, and left alone ours waits a fifth of a second for
+// something to acknowledge it with.
+TEST(Connect, AnUpstreamThatSpeaksFirstIsNotKeptWaiting) {
+    constexpr int kConnections = 20;
+    Upstream upstream;
+    Relay relay{Relay::service_to({upstream.endpoint()})};
+    const auto begin = std::chrono::steady_clock::now();
+    for (int count = 0; count < kConnections; ++count) {
+        Stream client = relay.connect();
+        Stream server = upstream.accept();
+        ASSERT_TRUE(server.send("220 ready"));
+        ASSERT_EQ(client.receive(9), "220 ready");
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - begin,
+              kConnections * std::chrono::milliseconds{40});
+}
+
 struct Families {
     const char* name;
     const char* listen;

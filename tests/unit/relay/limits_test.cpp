@@ -248,7 +248,9 @@ TEST_P(ByteRates, T36_PauseAndPassEverything) {
     EXPECT_EQ(sink.ending(), Ending::Fin);
     EXPECT_GE(took, test.least);
     EXPECT_LT(took, test.least * 3 + 2s);
-    EXPECT_LT(cpu_time() - before, took / 2 + 100ms) << "a pause must not spin";
+    if (test.least > 0ms) {
+        EXPECT_LT(cpu_time() - before, took / 2 + 100ms) << "a pause must not spin";
+    }
     // The other direction is not limited and still open.
     ASSERT_TRUE(sink.send("later"));
     sink.finish();

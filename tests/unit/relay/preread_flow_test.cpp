@@ -164,6 +164,37 @@ TEST(ProxyIn, AddressesOfTheHeaderGoOn) {
     }
 }
 
+TEST(ProxyIn, TheClientOfTheHeaderIsTheOneThatIsLimited) {
+    Upstream upstream;
+    auto service = accepting(upstream);
+    service.limits.access = {{false, make_address("203.0.113.9"), 32},
+                             {false, make_address("127.0.0.1"), 32}};
+    service.limits.max_connections_per_client = 1;
+    Relay relay{service};
+    const auto connect_for = [&](const std::string& client) {
+        Stream stream = relay.connect();
+        EXPECT_TRUE(stream.send("PROXY TCP4 " + client + " 198.51.100.100 56324 443\r\n"));
+        return stream;
+    };
+    Stream denied = connect_for("203.0.113.9");
+    expect_reset(denied);
+    Stream first = connect_for("203.0.113.5");
+    Stream server = upstream.accept();
+    Stream second = connect_for("203.0.113.5");
+    expect_reset(second);
+    Stream other = connect_for("203.0.113.6");
+    Stream server_of_other = upstream.accept();
+    EXPECT_TRUE(server_of_other.is_open());
+    EXPECT_EQ(relay.counters().denied, 1U);
+    EXPECT_EQ(relay.counters().refused_client_limit, 1U);
+    first.finish();
+    server.finish();
+    EXPECT_EQ(server.receive_all(), "");
+    EXPECT_TRUE(eventually([&] { return relay.counters().active == 1; }));
+    Stream third = connect_for("203.0.113.5");
+    EXPECT_TRUE(upstream.accept().is_open()) << "its place is free again";
+}
+
 TEST(ProxyIn, T18_OthersAreRelayedAsTheyAreOrRefused) {
     for (const bool required : {false, true}) {
         Upstream upstream;

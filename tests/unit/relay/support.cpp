@@ -237,18 +237,6 @@ void BlockingObserver::release(const std::string& service) {
     changed_.notify_all();
 }
 
-void in_child(const std::function<void()>& body) {
-    const pid_t child = ::fork();
-    ASSERT_NE(child, -1);
-    if (child == 0) {
-        body();
-        ::_exit(testing::Test::HasFailure() ? 1 : 0);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "child failed, see above";
-}
-
 void run(const std::string& command) {
     EXPECT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(cert-env33-c): fixed text
 }

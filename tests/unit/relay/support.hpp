@@ -3,6 +3,7 @@
 
 #include "proxy/relay/engine.hpp"
 #include "proxy/relay/sockets.hpp"
+#include "tests/support/child_process.hpp"
 
 #include <chrono>
 #include <condition_variable>
@@ -133,8 +134,7 @@ class BlockingObserver final : public EngineObserver {
     bool open_ = false;
 };
 
-/// Runs the test body in a process of its own: limits and namespaces end with it.
-void in_child(const std::function<void()>& body);
+using tandem::test::in_child;
 /// A command of the test's own, which must succeed.
 void run(const std::string& command);
 

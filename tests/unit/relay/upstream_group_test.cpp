@@ -12,12 +12,6 @@ namespace tandem::relay::test {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kRr = Algorithm::RoundRobin;
-constexpr auto kWrr = Algorithm::WeightedRoundRobin;
-constexpr auto kLc = Algorithm::LeastConnections;
-constexpr auto kWlc = Algorithm::WeightedLeastConnections;
-constexpr auto kHash = Algorithm::SourceHash;
-constexpr auto kTwos = Algorithm::RandomOfTwo;
 
 // The operator
 

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include <fcntl.h>
@@ -50,6 +52,24 @@ bool wait_until_running(const LinkEnd& end) {
     }
     ::close(fd);
     return running;
+}
+
+/// The kernel joins the group that neighbours ask for an address in a work queue, after the address
+/// was added; a neighbour solicitation lost before that is repeated only a second later.
+bool wait_until_neighbours_can_ask(const LinkEnd& end) {
+    const std::string low_bytes = end.ipv6.to_string().substr(std::strlen("fe80::"));
+    const std::string group =
+        "ff0200000000000000000001ff" + std::string(6 - low_bytes.size(), '0') + low_bytes;
+    const auto bound = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    bool joined = false;
+    while (!joined && std::chrono::steady_clock::now() < bound) {
+        std::ifstream file{"/proc/thread-self/net/igmp6"};
+        std::stringstream groups;
+        groups << file.rdbuf();
+        joined = groups.str().find(group) != std::string::npos;
+        std::this_thread::yield();
+    }
+    return joined;
 }
 
 }  // namespace
@@ -132,8 +152,12 @@ void LinkFixture::SetUp() {
     ASSERT_EQ(::setns(a_.namespace_fd, CLONE_NEWNET), 0);
     configure_end(a_, "11");
     ASSERT_EQ(::setns(home_fd_, CLONE_NEWNET), 0);
-    inside(a_, [this] { ASSERT_TRUE(wait_until_running(a_)); });
-    inside(b_, [this] { ASSERT_TRUE(wait_until_running(b_)); });
+    for (const LinkEnd* end : {&a_, &b_}) {
+        inside(*end, [&] {
+            ASSERT_TRUE(wait_until_running(*end));
+            ASSERT_TRUE(wait_until_neighbours_can_ask(*end));
+        });
+    }
 }
 
 void LinkFixture::TearDown() {
