@@ -18,6 +18,7 @@ struct UpstreamBalanceDraft {
     std::optional<unsigned> upper_threshold;
     std::optional<unsigned> lower_threshold;
     bool backup = false;
+    bool reset_on_down = false;
 };
 
 struct SorryServerDraft {
@@ -41,6 +42,8 @@ struct ServiceBalanceDraft {
     std::optional<unsigned> retries;
     std::optional<unsigned> max_fails;
     std::optional<std::chrono::milliseconds> fail_timeout;
+    std::optional<unsigned> queue_limit;
+    std::optional<std::chrono::milliseconds> queue_timeout;
 };
 
 // Keywords whose values are more than one checked word.

@@ -82,6 +82,7 @@ relay::UpstreamBalance build_upstream_balance(const UpstreamDraft& draft, const 
     const UpstreamBalanceDraft& balance = draft.balance;
     relay::UpstreamBalance result;
     result.role = balance.backup ? relay::UpstreamRole::Backup : relay::UpstreamRole::Primary;
+    result.reset_on_down = balance.reset_on_down;
     result.upper_threshold = balance.upper_threshold.value_or(0);
     const unsigned lower = balance.lower_threshold.value_or(0);
     if (lower <= result.upper_threshold) {
@@ -133,6 +134,8 @@ void build_balance(relay::ServiceConfig& service, const ServiceDraft& draft,
     take(to.retries, from.retries);
     take(to.max_fails, from.max_fails);
     take(to.fail_timeout, from.fail_timeout);
+    take(to.queue_limit, from.queue_limit);
+    take(to.queue_timeout, from.queue_timeout);
     const bool v4 = draft.listen.address().is_v4();
     if (from.client_bits && v4 && *from.client_bits > 32) {
         reporter.error(draft.at,

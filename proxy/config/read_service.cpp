@@ -150,6 +150,8 @@ constexpr Keyword<UpstreamDraft> kUpstreamKeywords[] = {
     {"weight", integer(0, kMostWeight),
      [](UpstreamDraft& u, const Value& v) { u.weight = static_cast<unsigned>(v.integer); }},
     {"backup", flag(), [](UpstreamDraft& u, const Value&) { u.balance.backup = true; }},
+    {"reset_on_down", boolean(),
+     [](UpstreamDraft& u, const Value& v) { u.balance.reset_on_down = v.flag; }},
     {"uthreshold", integer(0, kMostConnections),
      [](UpstreamDraft& u, const Value& v) {
          u.balance.upper_threshold = static_cast<unsigned>(v.integer);
@@ -182,8 +184,8 @@ constexpr Keyword<UpstreamDraft> kUpstreamKeywords[] = {
 
 constexpr Unused kUpstreamUnused[] = {
     {Treatment::Note,
-     "changes nothing: a failed server gets no new connections and keeps those it has", "",
-     "inhibit_on_failure"},
+     "changes nothing: a failed server gets no new connections and keeps those it has",
+     "write @tandem reset_on_down to have them reset", "inhibit_on_failure"},
     {Treatment::Note, "has no effect: tandem runs no scripts in this version", "",
      "notify_up notify_down"},
     {Treatment::Note, "has no effect: tandem sends no mail in this version", "", "smtp_alert"},
@@ -296,6 +298,8 @@ constexpr Keyword<ServiceDraft> kServiceKeywords[] = {
     {"retries", integer(0, kMostWeight), set_balance<&ServiceBalanceDraft::retries>},
     {"max_fails", integer(0, 1'000'000), set_balance<&ServiceBalanceDraft::max_fails>},
     {"fail_timeout", kPeriod, set_balance<&ServiceBalanceDraft::fail_timeout>},
+    {"queue_limit", integer(0, 1'000'000), set_balance<&ServiceBalanceDraft::queue_limit>},
+    {"queue_timeout", kPeriod, set_balance<&ServiceBalanceDraft::queue_timeout>},
     {"lb_kind", word(), read_kind},
     {"lvs_method", word(), read_kind},
     {"weight", integer(1, kMostWeight),

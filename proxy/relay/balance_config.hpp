@@ -35,6 +35,8 @@ struct UpstreamBalance {
     /// Once the upper threshold was reached it gets new ones only below this; zero: as soon as one
     /// has ended. At most upper_threshold.
     unsigned lower_threshold = 0;
+    /// Its connections are reset when its checks or its operator take it down; else they go on.
+    bool reset_on_down = false;
 };
 
 /// Of one service.
@@ -60,6 +62,11 @@ struct ServiceBalance {
     /// never.
     unsigned max_fails = 0;
     std::chrono::milliseconds fail_timeout = std::chrono::seconds{10};
+    /// Connections that may wait, over all workers, while every upstream has as many as it may;
+    /// zero: none, they are refused.
+    unsigned queue_limit = 1024;
+    /// How long each may wait; then it is refused. Greater than zero.
+    std::chrono::milliseconds queue_timeout = std::chrono::seconds{5};
 };
 
 }  // namespace tandem::relay

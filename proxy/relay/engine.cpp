@@ -67,6 +67,10 @@ struct Engine::Impl {
     /// Calls it with the indices of service and upstream. @return whether there is one.
     template <class Function>
     bool for_upstream(const std::string& service, const std::string& upstream, Function function);
+    /// For the services that need one.
+    void make_queues();
+    /// After something has changed whether the upstream may get connections.
+    void upstream_changed(std::size_t service, std::size_t upstream);
     /// Every listener of one service, one per worker.
     error_code open(ServiceState& service);
 
@@ -77,6 +81,31 @@ struct Engine::Impl {
     Admission admission;
     std::vector<std::unique_ptr<Worker>> workers;
 };
+
+void Engine::Impl::make_queues() {
+    for (std::size_t index = 0; index < services.size(); ++index) {
+        ServiceState& service = *services[index];
+        if (service.needs_queue()) {
+            service.queue = std::make_unique<UpstreamQueue>(
+                service.config.balance.queue_limit, workers.size(),
+                [this, index](std::size_t worker) { workers[worker]->serve_queue(index); });
+        }
+    }
+}
+
+void Engine::Impl::upstream_changed(std::size_t service, std::size_t upstream) {
+    ServiceState& state = *services[service];
+    if (state.queue) {
+        state.queue->upstreams_changed();
+    }
+    const bool down =
+        !state.upstreams.up(upstream) || state.upstreams.admin(upstream) == AdminState::Down;
+    if (down && state.config.upstreams[upstream].balance.reset_on_down) {
+        for (const auto& worker : workers) {
+            worker->reset_upstream(service, upstream);
+        }
+    }
+}
 
 error_code Engine::Impl::open(ServiceState& service) {
     if (const error_code error = check_not_listening(service.config.listen)) {
@@ -128,6 +157,7 @@ std::vector<std::string> Engine::start() {
     } catch (const boost::system::system_error& error) {
         errors.push_back(std::string{"cannot create a relay worker: "} + error.what());
     }
+    impl_->make_queues();
     for (const auto& service : impl_->services) {
         if (const error_code error = impl_->open(*service)) {
             errors.push_back(listen_error(service->config, error));
@@ -236,6 +266,7 @@ void Engine::set_upstream_up(const std::string& service, const std::string& upst
     impl_->for_upstream(service, upstream, [this, up](std::size_t index, std::size_t position) {
         const std::lock_guard lock{impl_->orders};
         impl_->services[index]->upstreams.set_up(position, up, Clock::now());
+        impl_->upstream_changed(index, position);
     });
 }
 
@@ -245,6 +276,7 @@ bool Engine::set_upstream_admin(const std::string& service, const std::string& u
                                [this, state](std::size_t index, std::size_t position) {
                                    const std::lock_guard lock{impl_->orders};
                                    impl_->services[index]->upstreams.set_admin(position, state);
+                                   impl_->upstream_changed(index, position);
                                });
 }
 
@@ -261,6 +293,7 @@ bool Engine::set_upstream_weight(const std::string& service, const std::string& 
                     worker->set_table(index, table);
                 }
             }
+            impl_->upstream_changed(index, position);
         });
 }
 
@@ -322,6 +355,9 @@ void add(ServiceCounters& sum, const ShardCounters& part) {
     sum.no_route += part.no_route.get();
     sum.bad_proxy_header += part.bad_proxy_header.get();
     sum.preread_timed_out += part.preread_timed_out.get();
+    sum.queue_full += part.queue_full.get();
+    sum.queue_timed_out += part.queue_timed_out.get();
+    sum.reset_by_down += part.reset_by_down.get();
     sum.refused_inactive += part.refused_inactive.get();
     sum.denied += part.denied.get();
     sum.refused_client_limit += part.refused_client_limit.get();
@@ -346,6 +382,7 @@ std::vector<ServiceStatus> Engine::status() const {
         status.instance = state.config.instance;
         status.accepting = !impl_->workers.empty() && state.is_open();
         status.quorum = state.upstreams.quorum();
+        status.counters.queued = state.queue ? state.queue->size() : 0;
         status.panic = state.upstreams.panic();
         for (std::size_t position = 0; position < state.config.upstreams.size(); ++position) {
             UpstreamStatus upstream;

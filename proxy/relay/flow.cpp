@@ -1,7 +1,6 @@
 #include "proxy/relay/flow.hpp"
 
 #include "proxy/relay/service_shard.hpp"
-#include "proxy/relay/socket_limits.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -19,11 +18,6 @@ namespace {
 constexpr std::chrono::seconds kDeliveryLimit{60};
 
 constexpr std::uint32_t kAllEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI;
-
-std::string duration_text(Milliseconds duration) {
-    const auto count = duration.count();
-    return count % 1000 == 0 ? std::to_string(count / 1000) + " s" : std::to_string(count) + " ms";
-}
 
 }  // namespace
 
@@ -67,144 +61,6 @@ error_code Flow::watch(Peer& peer) {
     return shard_.reactor().watch(peer.socket.get(), kAllEvents, peer, peer.token);
 }
 
-// ---- connecting
-
-void Flow::connect_next() {
-    while (may_try_another()) {
-        const BalanceChoice choice = shard_.pick_upstream(client_hash_, tried_);
-        if (!choice) {
-            if (choice.kind == BalanceChoice::Kind::Full && last_error_.empty()) {
-                last_error_ = "every upstream has as many connections as it may";
-            }
-            break;
-        }
-        upstream_ = static_cast<std::uint16_t>(choice.upstream);
-        ++attempts_;
-        has_place_ = true;
-        if (try_connect(choice.upstream) || phase_ == Phase::Ended) {
-            return;
-        }
-        give_back_place();
-        tried_.push_back(upstream_);
-    }
-    if (local_error_) {
-        end(End::LocalError);
-        return;
-    }
-    if (last_error_.empty()) {
-        last_error_ = "every upstream is down or drained";
-    }
-    end(End::NoUpstream);
-}
-
-bool Flow::may_try_another() const {
-    const auto retries = shard_.config().balance.retries;
-    return !retries || attempts_ <= *retries;
-}
-
-void Flow::give_back_place() {
-    if (std::exchange(has_place_, false)) {
-        shard_.leave_upstream(upstream_);
-    }
-}
-
-bool Flow::try_connect(std::size_t upstream) {
-    const ServiceConfig& config = shard_.config();
-    Peer& peer = peers_[kUpstream];
-    ConnectAttempt attempt =
-        shard_.sources(upstream).connect(config.upstreams[upstream].endpoint, shard_.port_share(),
-                                         shard_.reactor().now(), shard_.reactor().connect_bound());
-    lease_ = attempt.lease;
-    error_code error = attempt.error;
-    if (!error) {
-        peer.socket = std::move(attempt.socket);
-        // Only now: the kernel reports a hang-up for a socket that never began to connect.
-        error = watch(peer);
-    }
-    if (!error) {
-        if (config.connect_timeout > Milliseconds::zero()) {
-            shard_.reactor().schedule(*this, config.connect_timeout);
-        }
-        return true;
-    }
-    peer.socket.close();
-    give_back_port(PortState::Dirty);
-    if (!is_local_shortage(error)) {
-        attempt_failed(error.message());
-        return false;
-    }
-    shard_.counters().local_errors.add();
-    local_error_ = true;
-    if (error.value() == EADDRNOTAVAIL) {
-        shard_.counters().ports_exhausted.add();
-    } else {
-        // Ports are short for one destination only; everything else is short for all.
-        end(End::LocalError);
-    }
-    return false;
-}
-
-void Flow::give_back_port(PortState state) {
-    if (lease_.port == 0) {
-        return;
-    }
-    shard_.sources(upstream_).give_back(std::exchange(lease_, {}), state, shard_.reactor().now());
-}
-
-void Flow::attempt_failed(const std::string& text) {
-    last_error_ = shard_.config().upstreams[upstream_].name + ": " + text;
-    shard_.connect_failed(upstream_, text);
-}
-
-void Flow::connect_event(std::uint32_t events) {
-    Peer& peer = peers_[kUpstream];
-    const ConnectVerdict verdict = connect_verdict(peer.socket, events);
-    switch (verdict.kind) {
-        case ConnectVerdict::Kind::Pending:
-            return;
-        case ConnectVerdict::Kind::Connected:
-            connected();
-            return;
-        case ConnectVerdict::Kind::ConnectedThenReset:
-            connected();
-            side_was_reset(kUpstream);
-            return;
-        case ConnectVerdict::Kind::Failed:
-            break;
-    }
-    abandon_attempt(verdict.error.message());
-}
-
-void Flow::abandon_attempt(const std::string& text) {
-    Peer& peer = peers_[kUpstream];
-    shard_.reactor().forget(peer.token);
-    // It may have been established a moment ago; before that a reset is no packet.
-    close_with_reset(peer.socket);
-    give_back_port(PortState::Dirty);
-    peer.half.replace_source();
-    peers_[kClient].half.replace_sink();
-    Timer::unlink();
-    attempt_failed(text);
-    give_back_place();
-    tried_.push_back(upstream_);
-    connect_next();
-}
-
-void Flow::connected() {
-    phase_ = Phase::Relaying;
-    last_activity_ = shard_.reactor().now();
-    if (limits_upstream_side(shard_.config().limits.sockets)) {
-        limit_upstream_side(peers_[kUpstream].socket, shard_.config().limits.sockets);
-    }
-    shard_.connect_succeeded(upstream_);
-    shard_.remember_client(client_hash_, upstream_);
-    Timer::unlink();
-    if (quiet_limit() > Clock::duration::zero()) {
-        shard_.reactor().schedule(*this, quiet_limit());
-    }
-    put_first_bytes();
-}
-
 // ---- events
 
 void Flow::on_events(Side side, std::uint32_t events) {
@@ -220,7 +76,7 @@ void Flow::on_events(Side side, std::uint32_t events) {
     if ((events & EPOLLOUT) != 0) {
         peers_[other(side)].half.sink_ready();
     }
-    if (phase_ == Phase::Connecting || phase_ == Phase::Prereading) {
+    if (phase_ <= Phase::Connecting) {
         if (side == kClient) {
             // A hang-up without our FIN can only be a reset or the keepalive giving up.
             if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
@@ -266,8 +122,12 @@ void Flow::on_timeout() {
         end(End::PrereadTimedOut);
         return;
     }
+    if (phase_ == Phase::Queued) {
+        end(End::QueueTimedOut);
+        return;
+    }
     if (phase_ == Phase::Connecting) {
-        abandon_attempt("timed out after " + duration_text(shard_.config().connect_timeout));
+        attempt_timed_out();
         return;
     }
     if (phase_ == Phase::Delivering) {
@@ -427,6 +287,7 @@ void Flow::end(End reason) {
         shard_.upstream_counters(upstream_).active.subtract(1);
         shard_.remember_client(client_hash_, upstream_);
     }
+    leave_queue();
     phase_ = Phase::Ended;
     give_back_place();
     Timer::unlink();
@@ -507,6 +368,15 @@ void Flow::count_end(End reason) {
             break;
         case End::PrereadTimedOut:
             counters.preread_timed_out.add();
+            break;
+        case End::QueueFull:
+            counters.queue_full.add();
+            break;
+        case End::QueueTimedOut:
+            counters.queue_timed_out.add();
+            break;
+        case End::UpstreamDown:
+            counters.reset_by_down.add();
             break;
         case End::ClientRefused:
         case End::LocalError:

@@ -29,6 +29,12 @@ using FlowHook =
     boost::intrusive::list_base_hook<boost::intrusive::tag<FlowHookTag>,
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
+/// Membership in the queue of those that wait for a place at an upstream.
+struct QueueHookTag;
+using QueueHook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<QueueHookTag>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
 /// Created for an accepted client; reads what the choice needs (preread), picks an upstream,
 /// connects (the next one if that fails), then relays until both directions have ended or one side
 /// was reset. Ends itself: it tells its shard, which deletes it after the turn.
@@ -41,7 +47,7 @@ using FlowHook =
 /// - A flow that ended in order keeps its sockets until the kernel has delivered everything: as
 ///   orphans of the kernel they would go on sending from an address that is not ours any more (I3).
 /// - A timeout resets both sides.
-class Flow final : public Task, public Timer, public FlowHook {
+class Flow final : public Task, public Timer, public FlowHook, public QueueHook {
   public:
     /// @param client_hash hash_client(), where the choice of the upstream depends on it.
     Flow(ServiceShard& shard, Descriptor client, std::uint64_t client_hash);
@@ -59,9 +65,19 @@ class Flow final : public Task, public Timer, public FlowHook {
     void start(bool awaits_header);
     /// @param silently without any packet: the address is gone.
     void end_by_demotion(bool silently);
+    /// It has, or tries to get, a connection to this upstream.
+    [[nodiscard]] bool belongs_to(std::size_t upstream) const {
+        return has_place_ && upstream_ == upstream;
+    }
+    /// The one it belongs to. Ends the flow, or lets it try another.
+    void upstream_went_down();
+    /// For those in the queue. False: every upstream is full still.
+    bool try_again();
+    /// No upstream is excluded: it was not tried, and it is there for every name.
+    [[nodiscard]] bool takes_any_upstream() const { return tried_.empty(); }
 
   private:
-    enum class Phase : std::uint8_t { Prereading, Connecting, Relaying, Delivering, Ended };
+    enum class Phase : std::uint8_t { Prereading, Queued, Connecting, Relaying, Delivering, Ended };
     enum class End : std::uint8_t {
         Finished,
         ResetByClient,
@@ -75,6 +91,9 @@ class Flow final : public Task, public Timer, public FlowHook {
         BadProxyHeader,
         PrereadTimedOut,
         ClientRefused,
+        QueueFull,
+        QueueTimedOut,
+        UpstreamDown,
         LocalError,
     };
     enum Side : std::size_t { kClient = 0, kUpstream = 1 };
@@ -114,8 +133,14 @@ class Flow final : public Task, public Timer, public FlowHook {
     /// How many of the bytes sent are the client's, and not of the PROXY header.
     std::size_t without_header(std::size_t sent);
 
+    // In flow_connect.cpp.
     void connect_next();
     [[nodiscard]] bool may_try_another() const;
+    /// False: it came to nothing at once, on to the next.
+    bool connect_to(std::size_t upstream);
+    /// @param behind_others that come first.
+    void wait_for_place(bool behind_others);
+    void leave_queue();
     void give_back_place();
     /// False: the attempt could not even start, errors are counted.
     bool try_connect(std::size_t upstream);
@@ -125,6 +150,7 @@ class Flow final : public Task, public Timer, public FlowHook {
     void give_back_port(PortState state);
     /// The running attempt came to nothing: on to the next upstream.
     void abandon_attempt(const std::string& text);
+    void attempt_timed_out();
     void connected();
 
     /// How many bytes may be read from this side now. Zero: it pauses, and resumes by itself.

@@ -14,6 +14,8 @@ constexpr std::size_t kDrainBatch = 16;
 /// The kernel's queue holds no more than the backlog; a flood must not keep a demotion going.
 constexpr std::size_t kDrainQueueMost = 8192;
 constexpr std::chrono::seconds kNoUpstreamNoticeInterval{1};
+/// Connections that waited for an upstream and are tried in one turn.
+constexpr std::size_t kQueueBatch = 64;
 }  // namespace
 
 ServiceShard::ServiceShard(Reactor& reactor, std::size_t worker, ServiceState& state,
@@ -57,14 +59,25 @@ void ServiceShard::doom_before(std::uint64_t life) {
     if (life_ < life) {
         life_ = life;
         doomed_.splice(doomed_.end(), flows_);
+        doomed_.splice(doomed_.end(), cut_off_);
     }
 }
 
 void ServiceShard::run() {
+    const TimePoint end = Clock::now() + kDrainTurn;
+    for (std::size_t count = 1; !cut_off_.empty(); ++count) {
+        Flow& flow = cut_off_.front();
+        cut_off_.pop_front();
+        flows_.push_back(flow);
+        flow.upstream_went_down();
+        if (count % kDrainBatch == 0 && Clock::now() >= end) {
+            reactor_.requeue(*this);
+            return;
+        }
+    }
     if (drains_.empty()) {
         return;
     }
-    const TimePoint end = Clock::now() + kDrainTurn;
     Drain& drain = drains_.front();
     for (std::size_t count = 1; !doomed_.empty(); ++count) {
         end_doomed();
@@ -119,6 +132,7 @@ void ServiceShard::stop() {
     frozen_ = true;
     listener_.freeze();
     doomed_.splice(doomed_.end(), flows_);
+    doomed_.splice(doomed_.end(), cut_off_);
     while (!doomed_.empty()) {
         end_doomed();
     }
@@ -262,6 +276,51 @@ void ServiceShard::retry_admission() {
     if (std::exchange(waiting_for_admission_, false)) {
         listener_.resume();
     }
+}
+
+bool ServiceShard::enter_queue(Flow& flow) {
+    if (!state_.queue->enter(worker_)) {
+        return false;
+    }
+    queued_.push_back(flow);
+    return true;
+}
+
+void ServiceShard::leave_queue(Flow& flow) {
+    flow.QueueHook::unlink();
+    state_.queue->leave(worker_);
+}
+
+void ServiceShard::serve_queue() {
+    state_.queue->woken(worker_);
+    if (!state_.is_open()) {
+        return;
+    }
+    std::size_t served = 0;
+    for (auto next = queued_.begin(); next != queued_.end();) {
+        Flow& flow = *next++;
+        // What is full for one that would take any is full for all.
+        if (!flow.try_again() && flow.takes_any_upstream()) {
+            return;
+        }
+        if (++served == kQueueBatch) {
+            state_.queue->wake(worker_);
+            return;
+        }
+    }
+    // The place that this worker was woken for may be left for another.
+    state_.queue->place_free();
+}
+
+void ServiceShard::reset_upstream(std::size_t upstream) {
+    for (auto next = flows_.begin(); next != flows_.end();) {
+        Flow& flow = *next++;
+        if (flow.belongs_to(upstream)) {
+            flow.FlowHook::unlink();
+            cut_off_.push_back(flow);
+        }
+    }
+    reactor_.requeue(*this);
 }
 
 void ServiceShard::on_paused(std::string_view reason) {

@@ -44,6 +44,10 @@ class ServiceShard final : public ListenerOwner, public Task {
     }
     /// A place under a connection limit may have become free.
     void retry_admission();
+    /// A place at an upstream may have become free.
+    void serve_queue();
+    /// Resets the connections of this upstream, in bounded turns.
+    void reset_upstream(std::size_t upstream);
     /// Resets everything now, for the end of the engine.
     void stop();
 
@@ -78,7 +82,20 @@ class ServiceShard final : public ListenerOwner, public Task {
     [[nodiscard]] std::uint64_t hash_of(const Endpoint& client) const;
     /// max_lifetime and up to a tenth of it.
     [[nodiscard]] Clock::duration drawn_lifetime();
-    void leave_upstream(std::size_t upstream) { state_.upstreams.leave(upstream); }
+    void leave_upstream(std::size_t upstream) {
+        state_.upstreams.leave(upstream);
+        if (state_.queue) {
+            state_.queue->place_free();
+        }
+    }
+    /// Waits for a place at an upstream: try_again() will be called. False: too many wait.
+    [[nodiscard]] bool enter_queue(Flow& flow);
+    void leave_queue(Flow& flow);
+    /// For one that would take any upstream; others that would are before it.
+    [[nodiscard]] bool others_wait() const {
+        return !queued_.empty() && queued_.back().takes_any_upstream();
+    }
+    [[nodiscard]] bool has_queue() const { return state_.queue != nullptr; }
     /// The client is to come back to this upstream, where the service wants that.
     void remember_client(std::uint64_t client, std::size_t upstream);
     void connect_succeeded(std::size_t upstream);
@@ -90,6 +107,8 @@ class ServiceShard final : public ListenerOwner, public Task {
   private:
     using FlowList = boost::intrusive::list<Flow, boost::intrusive::base_hook<FlowHook>,
                                             boost::intrusive::constant_time_size<false>>;
+    using QueuedFlows = boost::intrusive::list<Flow, boost::intrusive::base_hook<QueueHook>,
+                                               boost::intrusive::constant_time_size<false>>;
     struct Drain {
         std::function<void(std::uint64_t)> done;
         std::uint64_t flows_reset = 0;
@@ -146,6 +165,10 @@ class ServiceShard final : public ListenerOwner, public Task {
     FlowList flows_;
     /// Flows of a life as active node that is over.
     FlowList doomed_;
+    /// Flows whose upstream went down.
+    FlowList cut_off_;
+    /// Of all flows those that wait for a place at an upstream, the oldest first.
+    QueuedFlows queued_;
     std::vector<Drain> drains_;
     ShardCounters counters_;
     std::atomic<int> accept_error_{0};

@@ -10,6 +10,7 @@
 #include "proxy/relay/source_pool.hpp"
 #include "proxy/relay/token_bucket.hpp"
 #include "proxy/relay/upstream_group.hpp"
+#include "proxy/relay/upstream_queue.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -52,6 +53,9 @@ struct ShardCounters {
     Counter no_route;
     Counter bad_proxy_header;
     Counter preread_timed_out;
+    Counter queue_full;
+    Counter queue_timed_out;
+    Counter reset_by_down;
     Counter refused_inactive;
     Counter denied;
     Counter refused_client_limit;
@@ -131,6 +135,11 @@ class ServiceState {
     std::atomic<PortShare> port_share{PortShare::Whole};
 
     UpstreamGroup upstreams;
+    /// Set before the workers start. Null: no upstream is ever full, or nobody may wait.
+    std::unique_ptr<UpstreamQueue> queue;
+    [[nodiscard]] bool needs_queue() const {
+        return config.balance.queue_limit != 0 && upstreams.can_be_full();
+    }
     /// Null: not configured.
     std::unique_ptr<PersistenceTable> persistence;
 

@@ -30,6 +30,14 @@ struct ServiceCounters {
     std::uint64_t bad_proxy_header = 0;
     /// PROXY header or TLS hello not complete in time.
     std::uint64_t preread_timed_out = 0;
+    /// Waiting for a place at an upstream now.
+    std::uint64_t queued = 0;
+    /// Refused: every upstream was full, and the queue too.
+    std::uint64_t queue_full = 0;
+    /// Refused: waited too long for a place at an upstream.
+    std::uint64_t queue_timed_out = 0;
+    /// Reset because its upstream went down.
+    std::uint64_t reset_by_down = 0;
     /// Accepted while not active and reset at once.
     std::uint64_t refused_inactive = 0;
     /// Reset at once: the access list denies the client.

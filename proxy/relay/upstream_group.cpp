@@ -31,6 +31,7 @@ bool needs_counts(Algorithm algorithm) {
 UpstreamGroup::UpstreamGroup(const ServiceConfig& config)
     : config_(config.balance),
       counts_(needs_counts(config.algorithm)),
+      can_be_full_(config.algorithm == Algorithm::Overflow),
       members_(config.upstreams.size()) {
     for (std::size_t index = 0; index < members_.size(); ++index) {
         const UpstreamConfig& upstream = config.upstreams[index];
@@ -40,8 +41,9 @@ UpstreamGroup::UpstreamGroup(const ServiceConfig& config)
         put(member.weight, member.configured_weight);
         put(member.up, !upstream.check || !upstream.check->start_down);
         has_sorry_ = has_sorry_ || upstream.balance.role == UpstreamRole::Sorry;
-        counts_ = counts_ || upstream.balance.upper_threshold != 0;
+        can_be_full_ = can_be_full_ || upstream.balance.upper_threshold != 0;
     }
+    counts_ = counts_ || can_be_full_;
     count_up(true);
 }
 

@@ -87,6 +87,8 @@ class UpstreamGroup {
     void leave(std::size_t upstream);
     /// Whether anybody needs the places counted.
     [[nodiscard]] bool counts() const { return counts_; }
+    /// Whether there can be no place free while somebody is up.
+    [[nodiscard]] bool can_be_full() const { return can_be_full_; }
 
     void connect_failed(std::size_t upstream, TimePoint now);
     void connect_succeeded(std::size_t upstream);
@@ -127,6 +129,7 @@ class UpstreamGroup {
     const ServiceBalance config_;
     bool has_sorry_ = false;
     bool counts_ = false;
+    bool can_be_full_ = false;
     std::vector<Member> members_;
     std::atomic<bool> quorum_{true};
     std::atomic<bool> panic_{false};

@@ -107,6 +107,14 @@ bool Worker::ask() {
     return true;
 }
 
+void Worker::serve_queue(std::size_t service) {
+    reactor_.post([this, service] { shards_[service]->serve_queue(); });
+}
+
+void Worker::reset_upstream(std::size_t service, std::size_t upstream) {
+    reactor_.post([this, service, upstream] { shards_[service]->reset_upstream(upstream); });
+}
+
 void Worker::retry_admission() {
     reactor_.post([this] {
         for (const auto& shard : shards_) {

@@ -40,6 +40,9 @@ class Worker {
     void purge(const std::string& instance);
     void set_table(std::size_t service, std::shared_ptr<const MaglevTable> table);
     void retry_admission();
+    void serve_queue(std::size_t service);
+    /// The upstream went down: ends its connections.
+    void reset_upstream(std::size_t service, std::size_t upstream);
     /// Asks for a sign of life, unless the last question is open still.
     /// @return whether the last one was answered.
     bool ask();

@@ -281,6 +281,8 @@ void print_balance(std::ostream& out, const relay::ServiceBalance& b) {
     print("slow_start_ms", b.slow_start.count(), 0);
     print("max_fails", b.max_fails, d.max_fails);
     print("fail_timeout_ms", b.fail_timeout.count(), d.fail_timeout.count());
+    print("queue", b.queue_limit, d.queue_limit);
+    print("queue_timeout_ms", b.queue_timeout.count(), d.queue_timeout.count());
     if (b.retries) {
         line << " retries " << *b.retries;
     }
@@ -293,6 +295,7 @@ void print_balance(std::ostream& out, const relay::UpstreamBalance& b) {
     out << (b.role == relay::UpstreamRole::Backup  ? " backup"
             : b.role == relay::UpstreamRole::Sorry ? " sorry"
                                                    : "");
+    out << (b.reset_on_down ? " reset_on_down" : "");
     if (b.upper_threshold != 0) {
         out << " thresholds " << b.lower_threshold << " to " << b.upper_threshold;
     }

@@ -84,6 +84,7 @@ TEST_F(BalanceFlow, SourceHashDependsOnTheClientAlone) {
 
 TEST_F(BalanceFlow, T30_NeverMoreThanTheUpperThreshold) {
     auto config = service();
+    config.balance.queue_limit = 0;
     config.upstreams[0].balance.upper_threshold = 3;
     config.upstreams[1].balance.upper_threshold = 2;
     Relay relay{config, 2};

@@ -1,0 +1,51 @@
+#include "proxy/relay/upstream_queue.hpp"
+
+namespace tandem::relay {
+
+// Sequentially consistent on purpose: either the second try after this sees the place that was
+// given back, or who gave it back sees that somebody waits.
+bool UpstreamQueue::enter(std::size_t worker) {
+    unsigned size = size_.load();
+    do {
+        if (size >= limit_) {
+            return false;
+        }
+    } while (!size_.compare_exchange_weak(size, size + 1));
+    waiting_[worker].fetch_add(1);
+    return true;
+}
+
+void UpstreamQueue::leave(std::size_t worker) {
+    waiting_[worker].fetch_sub(1);
+    size_.fetch_sub(1);
+}
+
+void UpstreamQueue::place_free() {
+    if (size_.load() == 0) {
+        return;
+    }
+    const std::size_t first = next_.fetch_add(1, std::memory_order_relaxed);
+    for (std::size_t step = 0; step < waiting_.size(); ++step) {
+        const std::size_t worker = (first + step) % waiting_.size();
+        if (waiting_[worker].load() != 0) {
+            wake(worker);
+            return;
+        }
+    }
+}
+
+void UpstreamQueue::upstreams_changed() {
+    for (std::size_t worker = 0; worker < waiting_.size(); ++worker) {
+        if (waiting_[worker].load() != 0) {
+            wake(worker);
+        }
+    }
+}
+
+void UpstreamQueue::wake(std::size_t worker) {
+    if (!woken_[worker].exchange(true)) {
+        wake_(worker);
+    }
+}
+
+}  // namespace tandem::relay
