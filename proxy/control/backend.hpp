@@ -47,6 +47,17 @@ struct FailoverRequest {
     Caller caller;
 };
 
+/// What shall become of one upstream of one service, until the daemon ends.
+struct UpstreamRequest {
+    std::string service;
+    std::string upstream;
+    enum class Order : std::uint8_t { Ready, Drain, Down, Weight };
+    Order order = Order::Ready;
+    /// For Order::Weight; nullopt: as configured.
+    std::optional<unsigned> weight;
+    Caller caller;
+};
+
 /// Answer to a command: `code` becomes tandemctl's exit code, `body` is printed with --json,
 /// `text` (lines) without. `body` always has "code" and "message".
 struct Reply {
@@ -72,6 +83,7 @@ class Backend {
     virtual void failover(const FailoverRequest& request, ReplyHandler handler) = 0;
     virtual void resume(const std::vector<std::string>& instances, const Caller& caller,
                         ReplyHandler handler) = 0;
+    virtual void upstream(const UpstreamRequest& request, ReplyHandler handler) = 0;
     /// Check a configuration file on the daemon's host with the daemon's config ids.
     virtual void check(const std::string& path, ReplyHandler handler) = 0;
     virtual void version(ReplyHandler handler) = 0;

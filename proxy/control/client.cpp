@@ -131,7 +131,8 @@ bool changes_something(const Command& command) {
     if (const auto* failover = std::get_if<FailoverRequest>(&command)) {
         return !failover->dry_run;
     }
-    return std::holds_alternative<ResumeCommand>(command);
+    return std::holds_alternative<ResumeCommand>(command) ||
+           std::holds_alternative<UpstreamRequest>(command);
 }
 
 milliseconds connect_bound(const Command& command) {

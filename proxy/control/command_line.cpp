@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <optional>
 #include <sstream>
@@ -53,13 +54,22 @@ constexpr std::array kCommands{
     CommandHelp{"events", "events [--follow] [--since TIME]",
                 "every transition of the election and its cause",
                 "TIME is a moment like 2026-01-31T12:00:00Z, or how long ago: 90s, 5m, 2h, 1d.\n"},
+    CommandHelp{"upstream", "upstream SERVICE UPSTREAM drain|ready|down|weight [N|default]",
+                "give an upstream no new connections, or another weight",
+                "SERVICE and UPSTREAM as status names them. The order holds until the daemon\n"
+                "ends. It goes on top of the health checks: ready lets them decide again.\n"
+                "  drain   no new connections; it counts as up, and those it has go on\n"
+                "  down    as drain, and it counts as down, for the quorum and for backups\n"
+                "  ready   the end of drain and down\n"
+                "  weight  0 to 65535 from now on; without N the configured one again\n"
+                "Open connections are never ended by it.\n"},
     CommandHelp{"check", "check FILE", "check a configuration file with the running daemon",
                 "Without a daemon use: tandemd -t -f FILE\n"},
     CommandHelp{"version", "version", "versions of tandemctl and of the daemon", ""},
 };
 
-constexpr std::array<std::string_view, 5> kLaterCommands{"upstream", "connections", "disconnect",
-                                                         "reload", "metrics"};
+constexpr std::array<std::string_view, 4> kLaterCommands{"connections", "disconnect", "reload",
+                                                         "metrics"};
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 1 internal error, 2 usage, 3 refused by a pre-check,\n"
@@ -228,6 +238,33 @@ CheckCommand check_command(const po::variables_map& values) {
     return {files.front()};
 }
 
+UpstreamRequest upstream_request(const po::variables_map& values) {
+    const Arguments words = operands(values);
+    if (words.size() < 3) {
+        throw UsageError("upstream needs SERVICE UPSTREAM and drain, ready, down or weight");
+    }
+    const auto order = order_of(words[2]);
+    if (!order) {
+        throw UsageError("expected drain, ready, down or weight, got '" + words[2] + "'");
+    }
+    UpstreamRequest request{words[0], words[1], *order, std::nullopt, {}};
+    const bool with_weight = *order == UpstreamRequest::Order::Weight && words.size() > 3;
+    if (words.size() > (with_weight ? 4U : 3U)) {
+        throw UsageError("nothing may follow here, got '" + words[with_weight ? 4 : 3] + "'");
+    }
+    if (with_weight && words[3] != "default") {
+        const char* const end = words[3].data() + words[3].size();
+        unsigned weight = 0;
+        const auto [parsed, error] = std::from_chars(words[3].data(), end, weight);
+        if (error != std::errc() || parsed != end || weight > kMaxWeight) {
+            throw UsageError("weight: expected 0 to " + std::to_string(kMaxWeight) +
+                             " or default, got '" + words[3] + "'");
+        }
+        request.weight = weight;
+    }
+    return request;
+}
+
 Command make_command(std::string_view name, const po::variables_map& values, TimePoint now) {
     if (name == "failover") {
         return failover_request(values);
@@ -237,6 +274,9 @@ Command make_command(std::string_view name, const po::variables_map& values, Tim
     }
     if (name == "events") {
         return events_command(values, now);
+    }
+    if (name == "upstream") {
+        return upstream_request(values);
     }
     if (name == "check") {
         return check_command(values);

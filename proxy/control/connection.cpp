@@ -178,6 +178,10 @@ class HttpConnection final : public Connection,
         request.caller = caller_;
         host.backend().failover(request, answer());
     }
+    void run(Host& host, UpstreamRequest& request) {
+        request.caller = caller_;
+        host.backend().upstream(request, answer());
+    }
     void run(Host& host, const EventsCommand& command) {
         if (!command.follow) {
             host.backend().events(command.query, answer());

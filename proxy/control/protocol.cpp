@@ -22,6 +22,8 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kMaxNesting = 8;
 constexpr std::size_t kMaxQuoted = 64;
+/// In the order of UpstreamRequest::Order.
+constexpr std::array<std::string_view, 4> kOrders{"ready", "drain", "down", "weight"};
 
 /// Foreign text for a message: quoted, shortened, and only printable ASCII.
 std::string quoted(std::string_view text) {
@@ -99,6 +101,32 @@ class FieldReader {
             complain(name,
                      "an integer from 1 to " + std::to_string(longest.count()) + " (milliseconds)",
                      *value);
+        }
+    }
+
+    /// A whole number from 0; missing or null leaves the target.
+    void number(std::string_view name, unsigned largest, std::optional<unsigned>& target) {
+        const json::value* value = find(name);
+        if (value == nullptr || value->is_null()) {
+            return;
+        }
+        boost::system::error_code error;
+        const auto number = value->to_number<std::int64_t>(error);
+        if (!value->is_double() && !error && number >= 0 && number <= largest) {
+            target = static_cast<unsigned>(number);
+        } else {
+            complain(name, "an integer from 0 to " + std::to_string(largest), *value);
+        }
+    }
+
+    /// A name that must be there.
+    void name(std::string_view field, std::string& target) {
+        const std::string allowed = "1 to " + std::to_string(kMaxNameLength) + " characters";
+        const auto value = text(field, allowed);
+        if (!value || value->empty() || value->size() > kMaxNameLength) {
+            refuse("field " + quoted(field) + " is required: " + allowed);
+        } else {
+            target = *value;
         }
     }
 
@@ -194,6 +222,8 @@ Parsed finish(FieldReader& reader, Command command) {
     return command;
 }
 
+constexpr std::string_view kOrderNames = R"(one of "ready", "drain", "down", "weight")";
+
 Parsed parse_failover(std::string_view body) {
     constexpr std::string_view kDirections = R"(one of "switch", "to-peer", "here")";
     FieldReader reader(body);
@@ -221,6 +251,25 @@ Parsed parse_resume(std::string_view body) {
     ResumeCommand command;
     reader.names("instances", command.instances);
     return finish(reader, std::move(command));
+}
+
+Parsed parse_upstream(std::string_view body) {
+    using Order = UpstreamRequest::Order;
+    FieldReader reader(body);
+    UpstreamRequest request;
+    reader.name("service", request.service);
+    reader.name("upstream", request.upstream);
+    const std::string order = reader.text("order", kOrderNames).value_or("");
+    if (const auto known = order_of(order)) {
+        request.order = *known;
+    } else {
+        reader.refuse("field \"order\" is required: " + std::string(kOrderNames));
+    }
+    reader.number("weight", kMaxWeight, request.weight);
+    if (request.weight && request.order != Order::Weight) {
+        reader.refuse("field \"weight\" belongs to the order \"weight\"");
+    }
+    return finish(reader, std::move(request));
 }
 
 Parsed parse_check(std::string_view body) {
@@ -320,6 +369,7 @@ constexpr std::array kResources{
     Resource{"/v1/events", "GET", parse_events},
     Resource{"/v1/failover", "POST", parse_failover},
     Resource{"/v1/resume", "POST", parse_resume},
+    Resource{"/v1/upstream", "POST", parse_upstream},
     Resource{"/v1/check", "POST", parse_check},
 };
 
@@ -362,6 +412,15 @@ Request request_of(const FailoverRequest& request) {
                             {"hold_for_ms", optional_milliseconds(request.hold_for)}};
     return {"POST", "/v1/failover", json::serialize(body)};
 }
+Request request_of(const UpstreamRequest& request) {
+    json::object body{{"service", request.service},
+                      {"upstream", request.upstream},
+                      {"order", name_of(request.order)}};
+    if (request.weight) {
+        body["weight"] = *request.weight;
+    }
+    return {"POST", "/v1/upstream", json::serialize(body)};
+}
 Request request_of(const EventsCommand& command) {
     std::string target = "/v1/events?after=" + std::to_string(command.query.after_sequence);
     if (command.query.since) {
@@ -375,6 +434,18 @@ std::string first_line(const std::string& text) {
 }
 
 }  // namespace
+
+std::string_view name_of(UpstreamRequest::Order order) {
+    return kOrders.at(static_cast<std::size_t>(order));
+}
+
+std::optional<UpstreamRequest::Order> order_of(std::string_view name) {
+    const auto* const found = std::find(kOrders.begin(), kOrders.end(), name);
+    if (found == kOrders.end()) {
+        return std::nullopt;
+    }
+    return static_cast<UpstreamRequest::Order>(found - kOrders.begin());
+}
 
 std::variant<Command, Response> parse_request(std::string_view method, std::string_view target,
                                               std::string_view body) {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -17,6 +18,8 @@ namespace tandem::control {
 constexpr std::size_t kMaxInstances = 256;
 constexpr std::size_t kMaxNameLength = 128;
 constexpr std::size_t kMaxPathLength = 4095;
+/// Of an upstream; the field "weight" left out: as configured.
+constexpr unsigned kMaxWeight = 65535;
 /// Longest "timeout_ms" of a failover.
 constexpr std::chrono::milliseconds kMaxFailoverTimeout = std::chrono::hours(1);
 /// Longest "hold_for_ms"; leave the field out to hold until resume.
@@ -36,9 +39,13 @@ struct EventsCommand {
     EventQuery query;
     bool follow = false;
 };
-/// FailoverRequest::caller is filled in by the server.
+/// The caller of a request is filled in by the server.
 using Command = std::variant<StatusCommand, VersionCommand, FailoverRequest, ResumeCommand,
-                             CheckCommand, EventsCommand>;
+                             CheckCommand, EventsCommand, UpstreamRequest>;
+
+/// "ready", "drain", "down", "weight".
+std::string_view name_of(UpstreamRequest::Order order);
+std::optional<UpstreamRequest::Order> order_of(std::string_view name);
 
 /// What goes back: a status line and one JSON object, ended by a newline.
 struct Response {

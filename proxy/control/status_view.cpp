@@ -298,6 +298,32 @@ void render_instance(Page& page, const json::value& instance) {
     render_alarms(page, instance);
 }
 
+/// What it is for new connections: of the operator and of the checks the one that says less.
+std::string upstream_state(const json::value& upstream) {
+    const std::string admin = text_of(upstream, "admin");
+    if (admin == "down") {
+        return admin;
+    }
+    const std::string state = text_of(upstream, "state");
+    return admin == "drain" && state == "up" ? admin : state;
+}
+
+/// What the operator wants of it; empty: nothing.
+std::string upstream_order(const json::value& upstream) {
+    std::string order = text_of(upstream, "admin");
+    if (order != "drain" && order != "down") {
+        order.clear();
+    } else if (order == "down") {
+        order += text_of(upstream, "state") == "up" ? ", its checks find it up" : "";
+    }
+    const std::string configured = text_of(upstream, "configured_weight");
+    if (configured != kNothing && configured != text_of(upstream, "weight")) {
+        order += (order.empty() ? "" : ", ") + std::string("weight ") +
+                 text_of(upstream, "weight") + " (configured " + configured + ")";
+    }
+    return order;
+}
+
 void render_upstreams(Page& page, const json::array& upstreams) {
     if (upstreams.empty()) {
         page.field("upstreams", "none");
@@ -311,7 +337,7 @@ void render_upstreams(Page& page, const json::array& upstreams) {
             page.line(name);
             name.clear();
         }
-        const std::string state = text_of(upstream, "state");
+        const std::string state = upstream_state(upstream);
         std::string_view colour;
         if (state == "up") {
             colour = kGreen;
@@ -323,6 +349,9 @@ void render_upstreams(Page& page, const json::array& upstreams) {
                            right(text_of(upstream, "active"), 8) + " " +
                            right(text_of(upstream, "connected"), 10) + " " +
                            right(text_of(upstream, "connect_failures"), 10));
+        if (const std::string order = upstream_order(upstream); !order.empty()) {
+            page.field("ordered", order);
+        }
         if (const std::string error = text_of(upstream, "last_error"); error != kNothing) {
             page.field("last error", error);
         }

@@ -2,6 +2,7 @@
 
 #include "proxy/config/load.hpp"
 #include "proxy/daemon/status.hpp"
+#include "proxy/daemon/upstream_order.hpp"
 
 #include <utility>
 
@@ -95,6 +96,30 @@ void ControlBackend::resume(const std::vector<std::string>& instances,
                                  resumed.empty() ? "no instance is holding: nothing to do"
                                                  : "hold ended: " + list_of(resumed)));
         }));
+}
+
+void ControlBackend::upstream(const control::UpstreamRequest& request,
+                              control::ReplyHandler handler) {
+    const auto services = engine_.status();
+    const UpstreamChoice choice = find_upstream(services, request);
+    if (choice.upstream == nullptr) {
+        handler(simple_reply(control::ExitCode::Usage, choice.problem));
+        return;
+    }
+    using Order = control::UpstreamRequest::Order;
+    if (request.order == Order::Weight) {
+        engine_.set_upstream_weight(request.service, request.upstream, request.weight);
+    } else {
+        engine_.set_upstream_admin(request.service, request.upstream, admin_state(request.order));
+    }
+    Fields fields{{"upstream", request.upstream},
+                  {"service", request.service},
+                  {"order", order_text(request)}};
+    for (auto& field : caller_fields(request.caller)) {
+        fields.push_back(std::move(field));
+    }
+    write_(messages::kUpstreamOrdered, std::move(fields));
+    handler(upstream_reply(request, *choice.upstream));
 }
 
 void ControlBackend::check(const std::string& path, control::ReplyHandler handler) {

@@ -233,6 +233,9 @@ inline constexpr Message kUpstreamUp{"UPSTREAM_UP", Level::Info,
 inline constexpr Message kUpstreamDown{
     "UPSTREAM_DOWN", Level::Warning, "upstream {upstream} of {service} is down: {error}",
     "check the server; it gets no new connections until a check succeeds", true};
+inline constexpr Message kUpstreamOrdered{
+    "UPSTREAM_ORDERED", Level::Info,
+    "upstream {upstream} of {service}: {order}, ordered by user {uid} (process {pid})", "", true};
 inline constexpr Message kCheckSkipped{
     "UPSTREAM_CHECK_SKIPPED", Level::Warning,
     "upstream {upstream} of {service} is not checked for now: {error}",
@@ -309,6 +312,7 @@ inline constexpr std::array kAll{kStarting,
                                  kResumed,
                                  kUpstreamUp,
                                  kUpstreamDown,
+                                 kUpstreamOrdered,
                                  kCheckSkipped,
                                  kNoUpstream,
                                  kAcceptPaused,

@@ -1,5 +1,7 @@
 #include "proxy/daemon/status.hpp"
 
+#include "proxy/daemon/upstream_order.hpp"
+
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -137,18 +139,6 @@ std::string_view name_of(relay::UpstreamRole role) {
     return "sorry";
 }
 
-std::string_view name_of(relay::AdminState state) {
-    switch (state) {
-        case relay::AdminState::Ready:
-            return "ready";
-        case relay::AdminState::Drain:
-            return "drain";
-        case relay::AdminState::Down:
-            break;
-    }
-    return "down";
-}
-
 json::object service_json(const relay::ServiceStatus& service) {
     const relay::ServiceCounters& counters = service.counters;
     json::array upstreams;
@@ -157,9 +147,10 @@ json::object service_json(const relay::ServiceStatus& service) {
             json::object{{"name", upstream.name},
                          {"state", upstream.up ? "up" : "down"},
                          {"role", name_of(upstream.role)},
-                         {"admin", name_of(upstream.admin)},
+                         {"admin", to_string(upstream.admin)},
                          {"avoided", upstream.avoided},
                          {"weight", upstream.weight_override.value_or(upstream.weight)},
+                         {"configured_weight", upstream.weight},
                          {"active", upstream.active},
                          {"connected", upstream.connected},
                          {"connect_failures", upstream.connect_failures},

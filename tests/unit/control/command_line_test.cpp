@@ -82,9 +82,29 @@ TEST(CommandLine, ResumeEventsCheck) {
     EXPECT_EQ(events({"events", "--since", "2024-02-29T12:34:56Z"}).query.since, kNow);
 }
 
+TEST(CommandLine, Upstream) {
+    using Order = UpstreamRequest::Order;
+    const auto upstream = [](const Arguments& words) {
+        Arguments arguments{"upstream", "S:80", "[2001:db8::1]:81"};
+        arguments.insert(arguments.end(), words.begin(), words.end());
+        return std::get<UpstreamRequest>(parsed(arguments).command);
+    };
+    EXPECT_EQ(upstream({"drain"}).order, Order::Drain);
+    EXPECT_EQ(upstream({"ready"}).order, Order::Ready);
+    EXPECT_EQ(upstream({"down"}).order, Order::Down);
+    EXPECT_EQ(upstream({"down"}).service, "S:80");
+    EXPECT_EQ(upstream({"down"}).upstream, "[2001:db8::1]:81");
+    EXPECT_EQ(upstream({"weight"}).order, Order::Weight);
+    EXPECT_EQ(upstream({"weight"}).weight, std::nullopt);
+    EXPECT_EQ(upstream({"weight", "default"}).weight, std::nullopt);
+    EXPECT_EQ(upstream({"weight", "0"}).weight, 0U);
+    EXPECT_EQ(upstream({"weight", "65535"}).weight, 65535U);
+}
+
 TEST(CommandLine, HelpOfProgramAndCommands) {
     EXPECT_EQ(finished({"--help"}).code, ExitCode::Done);
-    for (const char* command : {"status", "failover", "resume", "events", "check", "version"}) {
+    for (const char* command :
+         {"status", "failover", "resume", "events", "upstream", "check", "version"}) {
         EXPECT_THAT(finished({"--help"}).text, HasSubstr(command));
         EXPECT_EQ(finished({command, "--help"}).code, ExitCode::Done);
         EXPECT_THAT(finished({command, "-h"}).text,
@@ -95,7 +115,8 @@ TEST(CommandLine, HelpOfProgramAndCommands) {
 
 TEST(CommandLine, HelpFitsEightyColumns) {
     for (const Arguments& arguments :
-         {Arguments{"--help"}, Arguments{"failover", "--help"}, Arguments{"events", "--help"}}) {
+         {Arguments{"--help"}, Arguments{"failover", "--help"}, Arguments{"events", "--help"},
+          Arguments{"upstream", "--help"}}) {
         std::istringstream text(finished(arguments).text);
         for (std::string line; std::getline(text, line);) {
             EXPECT_LE(line.size(), 80U) << line;
@@ -111,7 +132,13 @@ TEST(CommandLine, UsageErrorsSayWhatIsWrong) {
         {{"--run-dir", "", "status"}, "--run-dir"},
         {{"explode"}, "unknown command 'explode'"},
         {{"statu"}, "unknown command 'statu'"},
-        {{"upstream", "a", "b", "drain"}, "this version does not have the command 'upstream'"},
+        {{"upstream", "a", "b"}, "needs SERVICE UPSTREAM"},
+        {{"upstream", "a", "b", "off"}, "expected drain, ready, down or weight, got 'off'"},
+        {{"upstream", "a", "b", "drain", "5"}, "nothing may follow here, got '5'"},
+        {{"upstream", "a", "b", "weight", "5", "6"}, "nothing may follow here, got '6'"},
+        {{"upstream", "a", "b", "weight", "65536"}, "expected 0 to 65535 or default"},
+        {{"upstream", "a", "b", "weight", "5x"}, "expected 0 to 65535 or default"},
+        {{"upstream", "a", "b", "weight", ""}, "expected 0 to 65535 or default"},
         {{"connections"}, "does not have"},
         {{"disconnect", "1"}, "does not have"},
         {{"reload"}, "does not have"},

@@ -40,6 +40,10 @@ class FakeBackend : public Backend {
         resume_caller = caller;
         answer("resume", std::move(handler));
     }
+    void upstream(const UpstreamRequest& request, ReplyHandler handler) override {
+        upstream_request = request;
+        answer("upstream", std::move(handler));
+    }
     void check(const std::string& path, ReplyHandler handler) override {
         checked_path = path;
         answer("check", std::move(handler));
@@ -67,6 +71,7 @@ class FakeBackend : public Backend {
     FailoverRequest failover_request;
     std::vector<std::string> resumed;
     Caller resume_caller;
+    UpstreamRequest upstream_request;
     std::string checked_path;
     EventQuery event_query;
     EventLog log{1000};

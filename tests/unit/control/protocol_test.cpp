@@ -89,6 +89,49 @@ TEST(Protocol, ResumeAndCheck) {
     EXPECT_EQ(accepted<CheckCommand>("POST", "/v1/check", R"({"path":"/etc/x"})").path, "/etc/x");
 }
 
+TEST(Protocol, UpstreamOrders) {
+    using Order = UpstreamRequest::Order;
+    const auto order = [](const std::string& fields) {
+        return accepted<UpstreamRequest>("POST", "/v1/upstream",
+                                         R"({"service":"S:80","upstream":"U:81",)" + fields + "}");
+    };
+    EXPECT_EQ(order(R"("order":"drain")").order, Order::Drain);
+    EXPECT_EQ(order(R"("order":"ready")").order, Order::Ready);
+    EXPECT_EQ(order(R"("order":"down")").order, Order::Down);
+    EXPECT_EQ(order(R"("order":"down")").service, "S:80");
+    EXPECT_EQ(order(R"("order":"down")").upstream, "U:81");
+    EXPECT_EQ(order(R"("order":"weight")").order, Order::Weight);
+    EXPECT_EQ(order(R"("order":"weight")").weight, std::nullopt);
+    EXPECT_EQ(order(R"("order":"weight","weight":null)").weight, std::nullopt);
+    EXPECT_EQ(order(R"("order":"weight","weight":0)").weight, 0U);
+    EXPECT_EQ(order(R"("order":"weight","weight":65535)").weight, 65535U);
+}
+
+TEST(Protocol, BadUpstreamOrdersAreRefused) {
+    const std::string names = R"({"service":"S:80","upstream":"U:81",)";
+    const std::pair<std::string, const char*> cases[] = {
+        {"", "field \"service\" is required"},
+        {R"({"service":"S:80"})", "field \"upstream\" is required"},
+        {R"({"service":"","upstream":"U"})", "field \"service\" is required"},
+        {R"({"service":")" + std::string(129, 'x') + R"(","upstream":"U"})", "1 to 128"},
+        {R"({"service":7,"upstream":"U"})", "field \"service\""},
+        {R"({"service":"S","upstream":"U"})",
+         "field \"order\" is required: one of \"ready\", \"drain\""},
+        {names + R"("order":"off"})", "field \"order\""},
+        {names + R"("order":"weight","weight":65536})", "from 0 to 65535"},
+        {names + R"("order":"weight","weight":-1})", "from 0 to 65535"},
+        {names + R"("order":"weight","weight":"5"})", "from 0 to 65535"},
+        {names + R"("order":"weight","weight":1.0})", "from 0 to 65535"},
+        {names + R"("order":"drain","weight":1})", "belongs to the order \"weight\""},
+        {names + R"("order":"drain","force":true})", "unknown field \"force\""},
+    };
+    for (const auto& [body, complaint] : cases) {
+        const Response response = refused("POST", "/v1/upstream", body);
+        EXPECT_EQ(response.status, 400U) << body;
+        EXPECT_THAT(message_of(response), HasSubstr(complaint)) << body;
+    }
+}
+
 TEST(Protocol, EventsQuery) {
     const auto plain = accepted<EventsCommand>("GET", "/v1/events");
     EXPECT_EQ(plain.query.after_sequence, 0U);
@@ -207,7 +250,10 @@ TEST(Protocol, TheClientsRequestsComeBackAsTheyWere) {
     events.follow = true;
     for (const Command& command : std::initializer_list<Command>{
              StatusCommand{}, VersionCommand{}, ResumeCommand{{"A", "B"}}, CheckCommand{"/a b"},
-             FailoverRequest{}, failover, EventsCommand{}, events}) {
+             FailoverRequest{}, failover, EventsCommand{}, events,
+             UpstreamRequest{"S", "U", UpstreamRequest::Order::Drain, {}, {}},
+             UpstreamRequest{"S", "U", UpstreamRequest::Order::Weight, {}, {}},
+             UpstreamRequest{"S", "U", UpstreamRequest::Order::Weight, 7, {}}}) {
         const Request request = to_request(command);
         const auto parsed = parse_request(request.method, request.target, request.body);
         ASSERT_TRUE(std::holds_alternative<Command>(parsed)) << request.target;

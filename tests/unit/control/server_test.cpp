@@ -59,9 +59,11 @@ TEST(Server, RoutesEveryCommand) {
     ask(node, http_post("/v1/failover", R"({"instances":["VI_1"],"direction":"here"})"));
     ask(node, http_post("/v1/resume", R"({"instances":["VI_2"]})"));
     ask(node, http_post("/v1/check", R"({"path":"/etc/tandem.conf"})"));
+    ask(node, http_post("/v1/upstream", R"({"service":"S","upstream":"U","order":"drain"})"));
     ask(node, http_get("/v1/events?after=3"));
     EXPECT_THAT(node.backend.calls,
-                ElementsAre("version", "failover", "resume", "check", "events"));
+                ElementsAre("version", "failover", "resume", "check", "upstream", "events"));
+    EXPECT_EQ(node.backend.upstream_request.upstream, "U");
     EXPECT_THAT(node.backend.failover_request.instances, ElementsAre("VI_1"));
     EXPECT_EQ(node.backend.failover_request.direction, FailoverRequest::Direction::Here);
     EXPECT_THAT(node.backend.resumed, ElementsAre("VI_2"));
@@ -73,8 +75,9 @@ TEST(Server, PassesOnWhoAsked) {
     ServerThread node;
     ask(node, http_post("/v1/failover", ""));
     ask(node, http_post("/v1/resume", ""));
-    for (const Caller& caller :
-         {node.backend.failover_request.caller, node.backend.resume_caller}) {
+    ask(node, http_post("/v1/upstream", R"({"service":"S","upstream":"U","order":"drain"})"));
+    for (const Caller& caller : {node.backend.failover_request.caller, node.backend.resume_caller,
+                                 node.backend.upstream_request.caller}) {
         EXPECT_EQ(caller.user_id, ::getuid());
         EXPECT_EQ(caller.process_id, ::getpid());
     }

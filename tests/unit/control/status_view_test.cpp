@@ -102,6 +102,34 @@ TEST(StatusView, SurvivesMissingAndStrangeFields) {
                 HasSubstr("instance -  -\n"));
 }
 
+TEST(StatusView, WhatTheOperatorOrderedIsShown) {
+    struct Case {
+        const char* fields;
+        const char* state;
+        const char* order;
+    };
+    for (const Case& sample : std::initializer_list<Case>{
+             {R"("state":"up","admin":"ready","weight":1,"configured_weight":1)", "up ", nullptr},
+             {R"("state":"up","admin":"drain")", "drain", "ordered     drain\n"},
+             {R"("state":"down","admin":"drain")", "down ", "ordered     drain\n"},
+             {R"("state":"up","admin":"down")", "down ",
+              "ordered     down, its checks find it up\n"},
+             {R"("state":"down","admin":"down")", "down ", "ordered     down\n"},
+             {R"("state":"up","admin":"drain","weight":0,"configured_weight":5)", "drain",
+              "ordered     drain, weight 0 (configured 5)\n"}}) {
+        const std::string text = render_status(
+            boost::json::parse(R"({"services":[{"name":"s","upstreams":[{"name":"u",)" +
+                               std::string(sample.fields) + "}]}]}"),
+            kOptions);
+        EXPECT_THAT(text, HasSubstr("  u" + std::string(29, ' ') + sample.state)) << text;
+        if (sample.order == nullptr) {
+            EXPECT_THAT(text, Not(HasSubstr("ordered")));
+        } else {
+            EXPECT_THAT(text, HasSubstr(sample.order));
+        }
+    }
+}
+
 TEST(StatusView, ControlCharactersDoNotReachTheTerminal) {
     const auto body = boost::json::parse(R"({"instances":[{"name":"a\u001b[2Jb\n"}]})");
     EXPECT_THAT(render_status(body, kOptions), HasSubstr("instance a?[2Jb?  -"));

@@ -139,6 +139,15 @@ TEST(Tandemctl, SendsResumeAndCheck) {
     EXPECT_EQ(node.backend.checked_path, (std::filesystem::current_path() / "some.conf").string());
 }
 
+TEST(Tandemctl, SendsUpstreamOrders) {
+    ServerThread node;
+    EXPECT_EQ(run_with(node, {"upstream", "S:80", "U:81", "weight", "7"}).code, 0);
+    EXPECT_EQ(node.backend.upstream_request.service, "S:80");
+    EXPECT_EQ(node.backend.upstream_request.upstream, "U:81");
+    EXPECT_EQ(node.backend.upstream_request.order, UpstreamRequest::Order::Weight);
+    EXPECT_EQ(node.backend.upstream_request.weight, 7U);
+}
+
 TEST(Tandemctl, StatusAsTextAndAsJson) {
     ServerThread node;
     node.backend.reply = {ExitCode::Done, "", boost::json::parse(test::kStatus)};

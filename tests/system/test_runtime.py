@@ -1,0 +1,53 @@
+"""Orders of the operator to the relay of a running node."""
+
+import json
+
+from lab import config, http
+from lab.waiting import wait_for
+
+
+def names(node):
+    service = node.status()["services"][0]
+    return service["name"], [upstream["name"] for upstream in service["upstreams"]]
+
+
+def upstream(node, index=0):
+    return node.status()["services"][0]["upstreams"][index]
+
+
+def served_by(lab, count=6):
+    return {http.page(lab.client, lab.vip)["upstream"] for _ in range(count)}
+
+
+def test_upstream_is_drained_and_ready_again_at_run_time(pair):
+    pair.start()
+    node = pair.node1
+    service, (first, second) = names(node)
+    with pair.lab.client.connect(pair.lab.vip, 80, 5) as kept:
+        wait_for("a connection", lambda: node.status()["services"][0]["active"] >= 1, 5)
+        result = node.tandemctl("upstream", service, first, "drain")
+        assert result.returncode == 0, result.stderr
+        assert "no new connections" in result.stdout
+        assert len(served_by(pair.lab)) == 1
+        assert upstream(node)["admin"] == "drain"
+        assert upstream(node)["state"] == "up"
+        text = node.tandemctl("status").stdout
+        assert "drain" in text and "ordered" in text
+        kept.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert kept.recv(100).startswith(b"HTTP/1.1 200")
+    assert node.tandemctl("upstream", service, first, "ready").returncode == 0
+    assert len(served_by(pair.lab)) == 2
+    events = json.loads(node.tandemctl("--json", "events").stdout)["events"]
+    orders = [event for event in events if event["id"] == "UPSTREAM_ORDERED"]
+    assert [(event["upstream"], event["order"]) for event in orders] == [(first, "drain"), (first, "ready")]
+
+    assert node.tandemctl("upstream", service, second, "weight", "0").returncode == 0
+    assert len(served_by(pair.lab)) == 1
+    assert upstream(node, 1)["weight"] == 0
+    assert upstream(node, 1)["configured_weight"] == 1
+    assert node.tandemctl("upstream", service, second, "weight").returncode == 0
+    assert len(served_by(pair.lab)) == 2
+
+    unknown = node.tandemctl("upstream", service, "198.51.100.250:1", "drain")
+    assert unknown.returncode == 2
+    assert first in unknown.stderr
