@@ -42,6 +42,8 @@ struct GlobalSettings {
     unsigned workers = 0;
     /// `@tandem max_connections N`; zero: derived from the descriptor limit.
     unsigned max_connections = 0;
+    /// `@tandem buffer_memory SIZE`: bytes; zero: a quarter of the machine's memory.
+    std::size_t buffer_memory = 0;
     /// vrrp_rt_priority 1..99: real-time priority of the election thread; zero: the default.
     unsigned realtime_priority = 0;
     /// vrrp_rlimit_rttime: processor time the election thread may use without waiting, before the

@@ -33,6 +33,18 @@ void read_user(GlobalDraft& global, const Value& value) {
     global.script_user = std::move(user);
 }
 
+void read_buffer_memory(GlobalDraft& global, const Value& value) {
+    constexpr std::uint64_t kLeast = std::uint64_t{1024} * 1024;
+    constexpr std::uint64_t kMost = kLeast * 1024 * 1024;
+    const auto size = parse_size(value.word);
+    if (!size || *size < kLeast || *size > kMost) {
+        value.reporter.error(value.at, "buffer_memory: '" + value.word + "' is ignored",
+                             "allowed: 1m to 1024g; without the line a quarter of the memory");
+        return;
+    }
+    global.settings.buffer_memory = *size;
+}
+
 void read_strict(GlobalDraft& global, const Value& value) {
     global.strict = value.flag;
     value.reporter.note(value.statement.keyword.at,
@@ -48,6 +60,7 @@ constexpr Keyword<GlobalDraft> kKeywords[] = {
      [](GlobalDraft& g, const Value& v) {
          g.settings.max_connections = static_cast<unsigned>(v.integer);
      }},
+    {"buffer_memory", word(), read_buffer_memory},
     {"vrrp_rt_priority", integer(1, 99),
      [](GlobalDraft& g, const Value& v) {
          g.settings.realtime_priority = static_cast<unsigned>(v.integer);

@@ -244,6 +244,10 @@ inline constexpr Message kNoUpstream{
     "RELAY_NO_UPSTREAM", Level::Error,
     "{service}: no upstream took a connection, clients are reset: {error}",
     "check the upstream servers and the path to them", false};
+inline constexpr Message kBuffersShort{
+    "RELAY_BUFFERS_SHORT", Level::Warning,
+    "{service}: the buffers of all connections have reached their limit; reading pauses",
+    "raise buffer_memory, or look for clients or servers that read slowly", false};
 inline constexpr Message kAcceptPaused{
     "RELAY_ACCEPT_PAUSED", Level::Warning, "{service}: accepting is paused: {limit}",
     "raise the limit named here if the machine can carry more", false};
@@ -315,6 +319,7 @@ inline constexpr std::array kAll{kStarting,
                                  kUpstreamOrdered,
                                  kCheckSkipped,
                                  kNoUpstream,
+                                 kBuffersShort,
                                  kAcceptPaused,
                                  kAcceptResumed};
 

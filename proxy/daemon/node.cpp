@@ -130,6 +130,10 @@ class Journal : public ElectionObserver, public relay::EngineObserver {
                          {{"service", std::string{service}}, {"error", std::string{last_error}}});
     }
 
+    void on_buffers_short(std::string_view service) override {
+        on_relay_message(messages::kBuffersShort, {{"service", std::string{service}}});
+    }
+
   private:
     static std::string limiter_key(const Message& message, const Fields& fields) {
         std::string key{message.id};
@@ -179,7 +183,8 @@ class Node {
           name_(std::move(name)),
           model_(loaded.model),
           journal_(context_, {options.log_json, options.log_to_console, options.log_detail}),
-          engine_({model_.services, model_.global.workers, model_.global.max_connections},
+          engine_({model_.services, model_.global.workers, model_.global.max_connections,
+                   model_.global.buffer_memory},
                   journal_),
           notifier_(
               context_, model_,

@@ -185,6 +185,7 @@ json::object service_json(const relay::ServiceStatus& service) {
             {"lifetime_over", counters.lifetime_over},
             {"local_errors", counters.local_errors},
             {"ports_exhausted", counters.ports_exhausted},
+            {"buffer_waits", counters.buffer_waits},
             {"bytes_to_upstream", counters.bytes_to_upstream},
             {"bytes_to_client", counters.bytes_to_client},
             {"bytes_spliced", counters.bytes_spliced},

@@ -1,9 +1,9 @@
 #include "proxy/relay/buffer_pool.hpp"
 
-#include "proxy/relay/half.hpp"
-
 #include <new>
 #include <utility>
+
+#include <unistd.h>
 
 namespace tandem::relay {
 
@@ -11,11 +11,17 @@ namespace {
 constexpr std::size_t kKeptPerSize = std::size_t{4} * 1024 * 1024;
 
 std::size_t size_index(std::size_t capacity) {
-    return capacity == Half::kSmallest ? 0U : capacity == Half::kLargest ? 2U : 1U;
+    return capacity == BufferPool::kSmallest ? 0U : capacity == BufferPool::kLargest ? 2U : 1U;
 }
 }  // namespace
 
 Buffer BufferPool::acquire(std::size_t capacity) {
+    if (!has_room()) {
+        return {};
+    }
+    if (in_use_ + capacity > limit_ / 2) {
+        capacity = kSmallest;
+    }
     auto& free = free_[size_index(capacity)];
     Buffer buffer;
     if (!free.empty()) {
@@ -35,6 +41,15 @@ void BufferPool::release(Buffer buffer) {
     if ((free.size() + 1) * buffer.capacity <= kKeptPerSize) {
         free.push_back(std::move(buffer));
     }
+}
+
+std::size_t default_buffer_memory() {
+    const long pages = ::sysconf(_SC_PHYS_PAGES);
+    const long size = ::sysconf(_SC_PAGESIZE);
+    constexpr std::size_t kUnknown = std::size_t{256} * 1024 * 1024;
+    return pages > 0 && size > 0
+               ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(size) / 4
+               : kUnknown;
 }
 
 }  // namespace tandem::relay

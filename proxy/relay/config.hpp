@@ -92,6 +92,9 @@ struct EngineConfig {
     unsigned workers = 0;
     /// Process-wide bound on relayed connections; zero: derived from RLIMIT_NOFILE.
     unsigned max_connections = 0;
+    /// Bytes of buffers of all connections together, shared out evenly to the workers; zero: a
+    /// quarter of the machine's memory. At the limit reading pauses.
+    std::size_t buffer_memory = 0;
 };
 
 }  // namespace tandem::relay

@@ -1,5 +1,6 @@
 #include "proxy/relay/engine.hpp"
 
+#include "proxy/relay/buffer_pool.hpp"
 #include "proxy/relay/connection_limits.hpp"
 #include "proxy/relay/service_state.hpp"
 #include "proxy/relay/worker.hpp"
@@ -40,6 +41,8 @@ struct Engine::Impl {
           worker_count(configuration.workers != 0
                            ? configuration.workers
                            : std::max(1U, std::thread::hardware_concurrency())),
+          buffer_memory(configuration.buffer_memory != 0 ? configuration.buffer_memory
+                                                         : default_buffer_memory()),
           admission(
               connection_limit(configuration, worker_count), worker_count,
               [this](std::size_t worker) { workers[worker]->retry_admission(); },
@@ -77,6 +80,7 @@ struct Engine::Impl {
     EngineObserver& observer;
     std::mutex orders;
     const unsigned worker_count;
+    const std::size_t buffer_memory;
     std::vector<std::unique_ptr<ServiceState>> services;
     Admission admission;
     std::vector<std::unique_ptr<Worker>> workers;
@@ -152,7 +156,8 @@ std::vector<std::string> Engine::start() {
     std::vector<std::string> errors;
     try {
         for (std::size_t index = 0; index < impl_->worker_count; ++index) {
-            impl_->workers.push_back(std::make_unique<Worker>(index));
+            impl_->workers.push_back(
+                std::make_unique<Worker>(index, impl_->buffer_memory / impl_->worker_count));
         }
     } catch (const boost::system::system_error& error) {
         errors.push_back(std::string{"cannot create a relay worker: "} + error.what());
@@ -365,6 +370,7 @@ void add(ServiceCounters& sum, const ShardCounters& part) {
     sum.lifetime_over += part.lifetime_over.get();
     sum.local_errors += part.local_errors.get();
     sum.ports_exhausted += part.ports_exhausted.get();
+    sum.buffer_waits += part.buffer_waits.get();
     sum.bytes_to_upstream += part.bytes_to_upstream.get();
     sum.bytes_to_client += part.bytes_to_client.get();
     sum.bytes_spliced += part.bytes_spliced.get();

@@ -23,6 +23,9 @@ class EngineObserver {
     virtual void on_accept_resumed(std::string_view service) = 0;
     /// No upstream accepted a connection; at most once a second per service and worker.
     virtual void on_no_upstream(std::string_view service, std::string_view last_error) = 0;
+    /// Connections wait because the buffers of a worker have reached their limit; at most once a
+    /// second per service and worker.
+    virtual void on_buffers_short(std::string_view service) = 0;
 };
 
 /// Construct, start(), then steer. Every function may be called from any thread after start().

@@ -95,7 +95,7 @@ void Flow::on_events(Side side, std::uint32_t events) {
             // The client's first bytes mostly arrive within the turn: the acknowledgement can ride
             // on them. It waits no longer: an upstream that speaks first waits for it.
             acknowledgement_due_ = true;
-            shard_.reactor().requeue(*this);
+            requeue();
         }
         return;
     }
@@ -110,6 +110,10 @@ void Flow::on_events(Side side, std::uint32_t events) {
 }
 
 void Flow::run() {
+    if (std::exchange(waits_for_buffer_, false)) {
+        peers_[kClient].half.resume();
+        peers_[kUpstream].half.resume();
+    }
     relay();
     if (std::exchange(acknowledgement_due_, false) && phase_ == Phase::Relaying &&
         writes_ == Writes::None) {
@@ -226,7 +230,7 @@ void Flow::relay() {
         end(End::ResetByUpstream);
     } else if (from_client.next() != Half::Step::Nothing ||
                from_upstream.next() != Half::Step::Nothing) {
-        shard_.reactor().requeue(*this);
+        requeue();
     }
 }
 
@@ -289,6 +293,7 @@ void Flow::end(End reason) {
     }
     leave_queue();
     phase_ = Phase::Ended;
+    count_preread();
     give_back_place();
     Timer::unlink();
     Task::unlink();

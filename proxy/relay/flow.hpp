@@ -123,6 +123,8 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
     /// False: on with the next read.
     bool preread_result(Preread::Verdict verdict);
     void preread_complete();
+    /// What it keeps counts as buffers.
+    void count_preread();
     /// The client that the PROXY header names. False: it is refused, the flow has ended.
     bool admit_named_client();
     /// As the client sees them, by its PROXY header if there is one. Unset: it was reset.
@@ -178,8 +180,12 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
     [[nodiscard]] std::size_t undelivered_by(Side side) const;
     /// The kernel has this long to deliver something.
     [[nodiscard]] Clock::duration delivery_limit() const;
-    /// False: out of memory.
+    /// False: no memory.
     bool provide_carrier(Peer& peer);
+    /// There is no buffer: run() will be called when there is, or the flow has ended.
+    void wait_for_buffer();
+    /// In the next turn.
+    void requeue();
     void give_back_carrier(Peer& peer);
     /// The direction from this peer is over, what is pending is dropped.
     void abandon(Peer& peer);
@@ -208,6 +214,8 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
     Writes writes_ = Writes::None;
     /// The upstream's part of the handshake was not acknowledged yet.
     bool acknowledgement_due_ = false;
+    /// Something was not read for want of a buffer.
+    bool waits_for_buffer_ = false;
     /// A place at upstream_ is taken.
     bool has_place_ = false;
     /// Upstreams tried.

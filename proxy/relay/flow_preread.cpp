@@ -27,6 +27,8 @@ void Flow::preread() {
     Peer& client = peers_[kClient];
     Buffer buffer = shard_.reactor().buffers().acquire(Preread::kMostPerRead);
     if (buffer.capacity == 0) {
+        // To wait would be to wait for others that cannot get on for the same reason.
+        shard_.buffers_short();
         shard_.counters().local_errors.add();
         end(End::LocalError);
         return;
@@ -52,6 +54,14 @@ void Flow::preread() {
         }
     }
     shard_.reactor().buffers().release(std::move(buffer));
+    count_preread();
+}
+
+void Flow::count_preread() {
+    if (preread_) {
+        const std::size_t is = phase_ == Phase::Ended ? 0 : preread_->memory();
+        shard_.reactor().buffers().count(std::exchange(preread_->counted, is), is);
+    }
 }
 
 bool Flow::preread_result(Preread::Verdict verdict) {
@@ -162,6 +172,7 @@ void Flow::preload_client_bytes(std::span<const std::byte> header) {
     client.half.preload(size);
     if (preread_) {
         preread_->forget_bytes();
+        count_preread();
     }
     if (client.half.is_readable() && client.half.room() > 0) {
         // Then it leaves in the same segment.

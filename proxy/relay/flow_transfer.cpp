@@ -53,8 +53,8 @@ void Flow::read_from(Side side) {
         return;
     }
     if (!provide_carrier(peer)) {
-        shard_.counters().local_errors.add();
-        end(End::LocalError);
+        peer.half.pause();
+        wait_for_buffer();
         return;
     }
     Half& half = peer.half;
@@ -133,6 +133,26 @@ bool Flow::provide_carrier(Peer& peer) {
     peer.buffer = reactor.buffers().acquire(half.wanted_capacity());
     half.set_capacity(peer.buffer.capacity);
     return half.capacity() > 0;
+}
+
+void Flow::wait_for_buffer() {
+    if (shard_.reactor().buffers().has_room()) {
+        // The system has no memory: nothing will tell when it has.
+        shard_.counters().local_errors.add();
+        end(End::LocalError);
+        return;
+    }
+    shard_.buffers_short();
+    waits_for_buffer_ = true;
+    shard_.reactor().await_buffer(*this);
+}
+
+void Flow::requeue() {
+    if (waits_for_buffer_) {
+        // The other direction has work now.
+        Task::unlink();
+    }
+    shard_.reactor().requeue(*this);
 }
 
 void Flow::abandon(Peer& peer) {

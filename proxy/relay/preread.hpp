@@ -48,6 +48,9 @@ class Preread {
     [[nodiscard]] std::span<const std::byte> bytes() const { return kept_; }
     /// They have been handed on.
     void forget_bytes() { kept_ = {}; }
+    [[nodiscard]] std::size_t memory() const { return kept_.capacity(); }
+    /// For the owner: how much of that it has counted elsewhere.
+    std::size_t counted = 0;
 
   private:
     Verdict read_header();

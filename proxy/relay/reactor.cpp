@@ -68,6 +68,21 @@ void Reactor::requeue(Task& task) {
     }
 }
 
+void Reactor::await_buffer(Task& task) {
+    if (!task.is_linked()) {
+        starved_.push_back(task);
+    }
+}
+
+// One a turn, and a turn at once for the next: one that has ended meanwhile wakes nobody else.
+void Reactor::feed_starved() {
+    if (!starved_.empty() && buffers_.has_room()) {
+        Task& task = starved_.front();
+        task.unlink();
+        tasks_.push_back(task);
+    }
+}
+
 void Reactor::on_events(std::uint32_t /*events*/) {
     mailbox_.carry_out();
 }
@@ -99,6 +114,7 @@ void Reactor::turn() {
     }
     run_tasks();
     disposed_.clear();
+    feed_starved();
 }
 
 void Reactor::run_timers() {

@@ -76,6 +76,9 @@ class Reactor final : private EventHandler {
     void schedule(Timer& timer, Clock::duration delay);
     /// Runs the task in the next turn, behind the others. Does nothing when it is queued already.
     void requeue(Task& task);
+    /// Runs the task in a later turn in which buffers are to be had, or when it is requeued.
+    /// Nothing to do for one that is queued already: it will find out itself.
+    void await_buffer(Task& task);
     /// Deletes it when the turn is over: its functions may still be running.
     void dispose(std::unique_ptr<Task> task) { disposed_.push_back(std::move(task)); }
 
@@ -97,6 +100,7 @@ class Reactor final : private EventHandler {
     [[nodiscard]] int patience() const;
     void run_timers();
     void run_tasks();
+    void feed_starved();
 
     TimePoint now_ = Clock::now();
     BufferPool buffers_;
@@ -109,6 +113,8 @@ class Reactor final : private EventHandler {
     /// When the wheel has something to do at the earliest; max: never.
     TimePoint wheel_deadline_ = TimePoint::max();
     TaskList tasks_;
+    /// They wait for a buffer.
+    TaskList starved_;
     std::vector<std::unique_ptr<Task>> disposed_;
     Mailbox mailbox_;
     int epoll_ = -1;

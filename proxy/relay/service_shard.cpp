@@ -13,7 +13,7 @@ constexpr std::chrono::milliseconds kDrainTurn{20};
 constexpr std::size_t kDrainBatch = 16;
 /// The kernel's queue holds no more than the backlog; a flood must not keep a demotion going.
 constexpr std::size_t kDrainQueueMost = 8192;
-constexpr std::chrono::seconds kNoUpstreamNoticeInterval{1};
+constexpr std::chrono::seconds kNoticeInterval{1};
 /// Connections that waited for an upstream and are tried in one turn.
 constexpr std::size_t kQueueBatch = 64;
 }  // namespace
@@ -358,12 +358,25 @@ void ServiceShard::remember_client(std::uint64_t client, std::size_t upstream) {
 
 void ServiceShard::no_upstream_left(std::string_view last_error) {
     counters_.no_upstream.add();
-    const TimePoint now = reactor_.now();
-    if (last_no_upstream_notice_ == TimePoint{} ||
-        now - last_no_upstream_notice_ >= kNoUpstreamNoticeInterval) {
-        last_no_upstream_notice_ = now;
+    if (is_due(last_no_upstream_notice_)) {
         observer_.on_no_upstream(state_.config.name, last_error);
     }
+}
+
+void ServiceShard::buffers_short() {
+    counters_.buffer_waits.add();
+    if (is_due(last_buffer_notice_)) {
+        observer_.on_buffers_short(state_.config.name);
+    }
+}
+
+bool ServiceShard::is_due(TimePoint& last_notice) const {
+    const TimePoint now = reactor_.now();
+    if (last_notice != TimePoint{} && now - last_notice < kNoticeInterval) {
+        return false;
+    }
+    last_notice = now;
+    return true;
 }
 
 void ServiceShard::flow_ended(Flow& flow) {

@@ -101,6 +101,8 @@ class ServiceShard final : public ListenerOwner, public Task {
     void connect_succeeded(std::size_t upstream);
     void connect_failed(std::size_t upstream, const std::string& text);
     void no_upstream_left(std::string_view last_error);
+    /// A flow waits for a buffer.
+    void buffers_short();
     /// The flow is over; it is deleted at the end of the turn.
     void flow_ended(Flow& flow);
 
@@ -122,6 +124,8 @@ class ServiceShard final : public ListenerOwner, public Task {
     void doom_before(std::uint64_t life);
     void end_doomed();
     void refuse(Descriptor socket);
+    /// Whether to give a notice of this kind now.
+    [[nodiscard]] bool is_due(TimePoint& last_notice) const;
 
     bool admit() override;
     bool enter();
@@ -162,6 +166,7 @@ class ServiceShard final : public ListenerOwner, public Task {
     /// Which bound the last try met.
     Admission::Entry last_entry_ = Admission::Entry::Granted;
     TimePoint last_no_upstream_notice_{};
+    TimePoint last_buffer_notice_{};
     FlowList flows_;
     /// Flows of a life as active node that is over.
     FlowList doomed_;

@@ -63,6 +63,7 @@ struct ShardCounters {
     Counter lifetime_over;
     Counter local_errors;
     Counter ports_exhausted;
+    Counter buffer_waits;
     Counter bytes_to_upstream;
     Counter bytes_to_client;
     Counter bytes_spliced;

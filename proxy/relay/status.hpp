@@ -52,6 +52,8 @@ struct ServiceCounters {
     std::uint64_t local_errors = 0;
     /// Those of local_errors for which no source address had a port left for the upstream.
     std::uint64_t ports_exhausted = 0;
+    /// Times that reading paused because the buffers of all connections had reached their limit.
+    std::uint64_t buffer_waits = 0;
     std::uint64_t bytes_to_upstream = 0;
     std::uint64_t bytes_to_client = 0;
     /// Those of both that never left the kernel.

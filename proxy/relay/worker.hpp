@@ -19,7 +19,10 @@ namespace tandem::relay {
 class Worker {
   public:
     /// Throws boost::system::system_error when the kernel gives no epoll set.
-    explicit Worker(std::size_t index) : index_(index) {}
+    /// @param buffer_memory bytes that its buffers may have together.
+    Worker(std::size_t index, std::size_t buffer_memory) : index_(index) {
+        reactor_.buffers().set_limit(buffer_memory);
+    }
     ~Worker() { stop(); }
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;

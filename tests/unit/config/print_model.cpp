@@ -362,6 +362,9 @@ std::string print_model(const Model& model) {
     out << "global router_id " << model.global.router_id << " workers " << model.global.workers
         << " max_connections " << model.global.max_connections << " realtime_priority "
         << model.global.realtime_priority << "\n";
+    if (model.global.buffer_memory != 0) {
+        out << "global buffer_memory " << model.global.buffer_memory << "\n";
+    }
     if (model.global.realtime_limit.count() != 0) {
         out << "global realtime_limit " << seconds(model.global.realtime_limit) << "\n";
     }

@@ -163,6 +163,10 @@ void RecordingObserver::on_no_upstream(std::string_view service, std::string_vie
     add("no upstream " + std::string{service} + ": " + std::string{last_error});
 }
 
+void RecordingObserver::on_buffers_short(std::string_view service) {
+    add("buffers short " + std::string{service});
+}
+
 void RecordingObserver::add(std::string line) {
     const std::lock_guard lock{mutex_};
     lines_.push_back(std::move(line));
@@ -186,10 +190,12 @@ ServiceConfig Relay::service_to(const std::vector<Endpoint>& upstreams) {
     return service;
 }
 
-Relay::Relay(ServiceConfig service, unsigned workers, unsigned max_connections)
+Relay::Relay(ServiceConfig service, unsigned workers, unsigned max_connections,
+             std::size_t buffer_memory)
     : engine_(EngineConfig{.services = {std::move(service)},
                            .workers = workers,
-                           .max_connections = max_connections},
+                           .max_connections = max_connections,
+                           .buffer_memory = buffer_memory},
               observer_) {
     for (const std::string& error : engine_.start()) {
         ADD_FAILURE() << error;

@@ -83,6 +83,7 @@ class RecordingObserver final : public EngineObserver {
     void on_accept_paused(std::string_view service, std::string_view reason) override;
     void on_accept_resumed(std::string_view service) override;
     void on_no_upstream(std::string_view service, std::string_view last_error) override;
+    void on_buffers_short(std::string_view service) override;
     std::vector<std::string> take();
 
   private:
@@ -95,7 +96,8 @@ class RecordingObserver final : public EngineObserver {
 class Relay {
   public:
     static ServiceConfig service_to(const std::vector<Endpoint>& upstreams);
-    explicit Relay(ServiceConfig service, unsigned workers = 1, unsigned max_connections = 0);
+    explicit Relay(ServiceConfig service, unsigned workers = 1, unsigned max_connections = 0,
+                   std::size_t buffer_memory = 0);
 
     Engine& engine() { return engine_; }
     [[nodiscard]] Endpoint endpoint() const { return engine_.listen_endpoint("service"); }
@@ -121,6 +123,7 @@ class BlockingObserver final : public EngineObserver {
     void on_accept_paused(std::string_view, std::string_view) override {}
     void on_accept_resumed(std::string_view) override {}
     void on_no_upstream(std::string_view service, std::string_view) override;
+    void on_buffers_short(std::string_view) override {}
     /// False: no worker came in for this service within patience.
     bool wait_for(const std::string& service);
     /// Lets the worker go that is held for the service; empty: all, and holds none any more.
