@@ -1,5 +1,6 @@
 #include "proxy/relay/engine.hpp"
 
+#include "proxy/relay/access_queue.hpp"
 #include "proxy/relay/connection_limits.hpp"
 #include "proxy/relay/service_state.hpp"
 #include "proxy/relay/worker.hpp"
@@ -48,6 +49,7 @@ struct Engine::Impl {
         SourcePoolFactory pools{std::random_device{}()};
         for (ServiceConfig& service : configuration.services) {
             services.push_back(std::make_unique<ServiceState>(std::move(service), pools));
+            services.back()->position = static_cast<std::uint16_t>(services.size() - 1);
         }
     }
 
@@ -73,12 +75,16 @@ struct Engine::Impl {
     void upstream_changed(std::size_t service, std::size_t upstream);
     /// Every listener of one service, one per worker.
     error_code open(ServiceState& service);
+    /// Before open().
+    void create_access_queue();
 
     EngineObserver& observer;
     std::mutex orders;
     const unsigned worker_count;
     std::vector<std::unique_ptr<ServiceState>> services;
     Admission admission;
+    /// Before the workers: they put into it to their end.
+    std::shared_ptr<AccessQueue> access_queue;
     std::vector<std::unique_ptr<Worker>> workers;
 };
 
@@ -103,6 +109,17 @@ void Engine::Impl::upstream_changed(std::size_t service, std::size_t upstream) {
     if (down && state.config.upstreams[upstream].balance.reset_on_down) {
         for (const auto& worker : workers) {
             worker->reset_upstream(service, upstream);
+        }
+    }
+}
+
+void Engine::Impl::create_access_queue() {
+    for (const auto& service : services) {
+        if (service->config.access_log.enabled()) {
+            if (!access_queue) {
+                access_queue = std::make_shared<AccessQueue>(worker_count);
+            }
+            service->access_queue = access_queue.get();
         }
     }
 }
@@ -154,6 +171,7 @@ std::vector<std::string> Engine::start() {
         for (std::size_t index = 0; index < impl_->worker_count; ++index) {
             impl_->workers.push_back(std::make_unique<Worker>(index));
         }
+        impl_->create_access_queue();
     } catch (const boost::system::system_error& error) {
         errors.push_back(std::string{"cannot create a relay worker: "} + error.what());
     }
@@ -299,6 +317,10 @@ bool Engine::set_upstream_weight(const std::string& service, const std::string& 
 
 void Engine::set_port_share(const std::string& instance, PortShare share) {
     impl_->for_instance(instance, [share](ServiceState& service) { service.port_share = share; });
+}
+
+std::shared_ptr<AccessQueue> Engine::access_queue() const {
+    return impl_->access_queue;
 }
 
 bool Engine::ask_workers() {
