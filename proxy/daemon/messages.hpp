@@ -244,6 +244,15 @@ inline constexpr Message kNoUpstream{
     "RELAY_NO_UPSTREAM", Level::Error,
     "{service}: no upstream took a connection, clients are reset: {error}",
     "check the upstream servers and the path to them", false};
+inline constexpr Message kAccessLogFailed{
+    "ACCESS_LOG_FAILED", Level::Warning, "the access log cannot be written: {target}: {error}",
+    "connections are served all the same; make room or mend the file, it is tried every second",
+    false};
+inline constexpr Message kAccessLogRecovered{
+    "ACCESS_LOG_RECOVERED", Level::Info, "the access log is written again: {target}", "", false};
+inline constexpr Message kAccessLogLost{
+    "ACCESS_LOG_LOST", Level::Warning, "{count} records of the access log were lost: {target}",
+    "they came faster than they could be written; see ACCESS_LOG_FAILED, or a slow disk", false};
 inline constexpr Message kAcceptPaused{
     "RELAY_ACCEPT_PAUSED", Level::Warning, "{service}: accepting is paused: {limit}",
     "raise the limit named here if the machine can carry more", false};
@@ -315,6 +324,9 @@ inline constexpr std::array kAll{kStarting,
                                  kUpstreamOrdered,
                                  kCheckSkipped,
                                  kNoUpstream,
+                                 kAccessLogFailed,
+                                 kAccessLogRecovered,
+                                 kAccessLogLost,
                                  kAcceptPaused,
                                  kAcceptResumed};
 
