@@ -411,6 +411,7 @@ std::vector<ServiceStatus> Engine::status() const {
             upstream.name = state.config.upstreams[position].name;
             upstream.weight = state.config.upstreams[position].weight;
             upstream.role = state.config.upstreams[position].balance.role;
+            upstream.reset_on_down = state.config.upstreams[position].balance.reset_on_down;
             upstream.up = state.upstreams.up(position);
             upstream.admin = state.upstreams.admin(position);
             upstream.avoided = state.upstreams.avoided(position, now);
