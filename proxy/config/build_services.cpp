@@ -49,8 +49,9 @@ relay::HealthCheckConfig build_check(const CheckDraft& inherited, const CheckerD
 /// Builds one service; each step handles one group of keywords.
 class ServiceBuilder {
   public:
-    ServiceBuilder(const ServiceDraft& draft, const Model& model, Reporter& reporter)
-        : draft_(draft), model_(model), reporter_(reporter) {}
+    ServiceBuilder(const ServiceDraft& draft, const AccessLogDraft& global_log, const Model& model,
+                   Reporter& reporter)
+        : draft_(draft), global_log_(global_log), model_(model), reporter_(reporter) {}
 
     relay::ServiceConfig build() {
         result_.name = endpoint_name(draft_.listen);
@@ -122,6 +123,7 @@ class ServiceBuilder {
         result_.fin_timeout = draft_.fin_timeout.value_or(result_.fin_timeout);
         result_.max_connections = draft_.max_connections.value_or(result_.max_connections);
         result_.limits = draft_.limits;
+        result_.access_log = build_access_log(global_log_, draft_.access_log);
     }
 
     /// DR and TUN cannot change the port in keepalived, so files may carry one that never counted.
@@ -194,6 +196,7 @@ class ServiceBuilder {
     }
 
     const ServiceDraft& draft_;
+    const AccessLogDraft& global_log_;
     const Model& model_;
     Reporter& reporter_;
     relay::ServiceConfig result_;
@@ -255,6 +258,32 @@ relay::ServiceConfig moved(relay::ServiceConfig service, unsigned offset) {
     return service;
 }
 
+/// Each is a descriptor of the process and a buffer.
+constexpr std::size_t kMostAccessLogs = 16;
+
+/// Services beyond the bound go without a log.
+void bound_access_logs(Model& model, const Drafts& drafts, Reporter& reporter) {
+    std::vector<std::string> files;
+    for (relay::ServiceConfig& service : model.services) {
+        relay::AccessLogConfig& log = service.access_log;
+        if (log.file.empty() || std::ranges::find(files, log.file) != files.end()) {
+            continue;
+        }
+        if (files.size() < kMostAccessLogs) {
+            files.push_back(log.file);
+            continue;
+        }
+        const auto draft = std::ranges::find(
+            drafts.services, log.file,
+            [](const ServiceDraft& candidate) { return candidate.access_log.file; });
+        reporter.error(draft == drafts.services.end() ? Position() : draft->access_log.at,
+                       "access_log: more than " + std::to_string(kMostAccessLogs) +
+                           " files; the service " + service.name + " has none",
+                       "let services share a file: every line names its service");
+        log = {};
+    }
+}
+
 /// False: another service listens there already; that is reported.
 bool is_free(const Model& model, const relay::Endpoint& listen, const Position& at,
              Reporter& reporter) {
@@ -275,7 +304,8 @@ void build_services(Model& model, const Drafts& drafts, Reporter& reporter) {
         if (!is_free(model, draft.listen, draft.at, reporter)) {
             continue;
         }
-        const relay::ServiceConfig first = ServiceBuilder(draft, model, reporter).build();
+        const relay::ServiceConfig first =
+            ServiceBuilder(draft, drafts.global.access_log, model, reporter).build();
         const unsigned count = count_ports(draft, reporter);
         for (unsigned offset = 0; offset < count; ++offset) {
             relay::ServiceConfig service = moved(first, offset);
@@ -284,6 +314,7 @@ void build_services(Model& model, const Drafts& drafts, Reporter& reporter) {
             }
         }
     }
+    bound_access_logs(model, drafts, reporter);
 }
 
 }  // namespace tandem::config

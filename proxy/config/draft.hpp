@@ -3,6 +3,7 @@
 // does not matter here.
 #pragma once
 
+#include "proxy/config/access_log_draft.hpp"
 #include "proxy/config/balance_draft.hpp"
 #include "proxy/config/diagnostic.hpp"
 #include "proxy/config/environment.hpp"
@@ -87,6 +88,7 @@ struct GlobalDraft {
     bool notify_priority_changes = false;
     FifoDraft notify_fifo;
     FifoDraft vrrp_notify_fifo;
+    AccessLogDraft access_log;
 };
 
 struct ScriptDraft {
@@ -252,6 +254,7 @@ struct ServiceDraft {
     std::optional<Milliseconds> fin_timeout;
     std::optional<unsigned> max_connections;
     relay::LimitsConfig limits;
+    AccessLogDraft access_log;
     /// The block stands for one service per port from `listen` to this one.
     std::optional<Located<std::uint16_t>> last_port;
     PrereadDraft preread;

@@ -1,5 +1,6 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
+#include "proxy/config/read_access_log.hpp"
 #include "proxy/config/read_command.hpp"
 
 namespace tandem::config {
@@ -61,6 +62,10 @@ constexpr Keyword<GlobalDraft> kKeywords[] = {
          g.settings.max_connections = static_cast<unsigned>(v.integer);
      }},
     {"buffer_memory", word(), read_buffer_memory},
+    {"access_log", word(),
+     [](GlobalDraft& g, const Value& v) { read_access_log(g.access_log, v); }},
+    {"access_log_format", word(),
+     [](GlobalDraft& g, const Value& v) { read_access_log_format(g.access_log, v); }},
     {"vrrp_rt_priority", integer(1, 99),
      [](GlobalDraft& g, const Value& v) {
          g.settings.realtime_priority = static_cast<unsigned>(v.integer);

@@ -1,5 +1,6 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
+#include "proxy/config/read_access_log.hpp"
 #include "proxy/config/read_limits.hpp"
 
 #include <algorithm>
@@ -323,6 +324,10 @@ constexpr Keyword<ServiceDraft> kServiceKeywords[] = {
      [](ServiceDraft& s, const Value& v) { s.fin_timeout = v.milliseconds(); }},
     {"max_connections", integer(0, kMostConnections),
      [](ServiceDraft& s, const Value& v) { s.max_connections = static_cast<unsigned>(v.integer); }},
+    {"access_log", word(),
+     [](ServiceDraft& s, const Value& v) { read_access_log(s.access_log, v); }},
+    {"access_log_format", word(),
+     [](ServiceDraft& s, const Value& v) { read_access_log_format(s.access_log, v); }},
     {"allow", any(), read_access},
     {"deny", any(), read_access},
     {"client_prefix", any(), read_client_prefix},

@@ -62,7 +62,7 @@ constexpr std::array kCommands{
                 "  down    as drain, and it counts as down, for the quorum and for backups\n"
                 "  ready   the end of drain and down\n"
                 "  weight  0 to 65535 from now on; without N the configured one again\n"
-                "Open connections are never ended by it.\n"},
+                "Open connections go on, but for down with reset_on_down.\n"},
     CommandHelp{"check", "check FILE", "check a configuration file with the running daemon",
                 "Without a daemon use: tandemd -t -f FILE\n"},
     CommandHelp{"version", "version", "versions of tandemctl and of the daemon", ""},

@@ -6,6 +6,29 @@
 namespace tandem::daemon {
 namespace {
 
+bool names_field(std::string_view text, std::string_view field) {
+    std::string placeholder = "{";
+    placeholder += field;
+    placeholder += '}';
+    return text.find(placeholder) != std::string_view::npos;
+}
+
+std::string_view to_string(Level level) {
+    switch (level) {
+        case Level::Debug:
+            return "debug";
+        case Level::Info:
+            return "info";
+        case Level::Warning:
+            return "warning";
+        case Level::Error:
+            return "error";
+    }
+    return "error";
+}
+
+}  // namespace
+
 std::string escaped(std::string_view value) {
     constexpr std::string_view kHex = "0123456789abcdef";
     std::string out;
@@ -36,29 +59,6 @@ std::string quoted_if_needed(const std::string& value) {
     }
     return out + '"';
 }
-
-bool names_field(std::string_view text, std::string_view field) {
-    std::string placeholder = "{";
-    placeholder += field;
-    placeholder += '}';
-    return text.find(placeholder) != std::string_view::npos;
-}
-
-std::string_view to_string(Level level) {
-    switch (level) {
-        case Level::Debug:
-            return "debug";
-        case Level::Info:
-            return "info";
-        case Level::Warning:
-            return "warning";
-        case Level::Error:
-            return "error";
-    }
-    return "error";
-}
-
-}  // namespace
 
 std::string expand(const Message& message, const Fields& fields) {
     std::string out;

@@ -18,6 +18,11 @@ namespace tandem::daemon {
 /// Named values of one message, in the order in which they are printed.
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
+/// Control characters as \xNN.
+std::string escaped(std::string_view value);
+/// In quotes if there is a blank, a quote or an equals sign in it, or nothing.
+std::string quoted_if_needed(const std::string& value);
+
 /// `{name}` replaced by the fields. Control characters of values are escaped: values may come from
 /// the network.
 std::string expand(const Message& message, const Fields& fields);

@@ -248,6 +248,15 @@ inline constexpr Message kBuffersShort{
     "RELAY_BUFFERS_SHORT", Level::Warning,
     "{service}: the buffers of all connections have reached their limit; reading pauses",
     "raise buffer_memory, or look for clients or servers that read slowly", false};
+inline constexpr Message kAccessLogFailed{
+    "ACCESS_LOG_FAILED", Level::Warning, "the access log cannot be written: {target}: {error}",
+    "connections are served all the same; make room or mend the file, it is tried every second",
+    false};
+inline constexpr Message kAccessLogRecovered{
+    "ACCESS_LOG_RECOVERED", Level::Info, "the access log is written again: {target}", "", false};
+inline constexpr Message kAccessLogLost{
+    "ACCESS_LOG_LOST", Level::Warning, "{count} records of the access log were lost: {target}",
+    "they came faster than they could be written; see ACCESS_LOG_FAILED, or a slow disk", false};
 inline constexpr Message kAcceptPaused{
     "RELAY_ACCEPT_PAUSED", Level::Warning, "{service}: accepting is paused: {limit}",
     "raise the limit named here if the machine can carry more", false};
@@ -320,6 +329,9 @@ inline constexpr std::array kAll{kStarting,
                                  kCheckSkipped,
                                  kNoUpstream,
                                  kBuffersShort,
+                                 kAccessLogFailed,
+                                 kAccessLogRecovered,
+                                 kAccessLogLost,
                                  kAcceptPaused,
                                  kAcceptResumed};
 

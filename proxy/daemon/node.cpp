@@ -2,6 +2,7 @@
 
 #include "proxy/control/event_log.hpp"
 #include "proxy/control/server.hpp"
+#include "proxy/daemon/access_log.hpp"
 #include "proxy/daemon/control_backend.hpp"
 #include "proxy/daemon/election.hpp"
 #include "proxy/daemon/handover.hpp"
@@ -218,6 +219,7 @@ class Node {
           server_(context_, backend_),
           signals_(context_, SIGTERM, SIGINT, SIGHUP),
           stop_timer_(context_) {
+        signals_.add(SIGUSR1);
         if (!memory_problem.empty()) {
             journal_.write(messages::kNoMemoryLock, {{"error", memory_problem}});
         }
@@ -237,6 +239,7 @@ class Node {
         context_.run();
         // Before the election ends: an answer of the relay may be on its way to it.
         engine_.stop();
+        stop_access_log();
         return exit_;
     }
 
@@ -285,6 +288,10 @@ class Node {
         if (!problems.empty()) {
             return false;
         }
+        access_log_ = std::make_unique<AccessLog>(
+            model_.services, engine_.access_queue(), [this](AccessLogReport report) {
+                asio::post(context_, [this, report = std::move(report)] { on_access_log(report); });
+            });
         if (const auto error = election_.start()) {
             return fail("cannot follow the kernel's links and addresses", error);
         }
@@ -323,11 +330,45 @@ class Node {
             }
             if (signal == SIGHUP) {
                 journal_.write(messages::kNoReload, {});
+            } else if (signal == SIGUSR1) {
+                reopen_access_log();
             } else {
                 begin_stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
             }
             wait_for_signal();
         });
+    }
+
+    void reopen_access_log() {
+        if (access_log_) {
+            access_log_->reopen();
+        }
+    }
+
+    void on_access_log(const AccessLogReport& report) {
+        switch (report.kind) {
+            case AccessLogReport::Kind::Failed:
+                journal_.write(messages::kAccessLogFailed,
+                               {{"target", report.target}, {"error", report.error}});
+                break;
+            case AccessLogReport::Kind::Recovered:
+                journal_.write(messages::kAccessLogRecovered, {{"target", report.target}});
+                break;
+            case AccessLogReport::Kind::Lost:
+                journal_.write(messages::kAccessLogLost,
+                               {{"target", report.target}, {"count", std::to_string(report.lost)}});
+                break;
+        }
+    }
+
+    /// The engine has ended: these are the last records.
+    void stop_access_log() {
+        if (!access_log_) {
+            return;
+        }
+        if (const std::uint64_t lost = access_log_->stop(); lost > 0) {
+            on_access_log({AccessLogReport::Kind::Lost, "at the end", {}, lost});
+        }
     }
 
     void begin_stop(const std::string& signal) {
@@ -382,6 +423,8 @@ class Node {
     asio::io_context context_{1};
     Journal journal_;
     relay::Engine engine_;
+    /// After the engine has started.
+    std::unique_ptr<AccessLog> access_log_;
     Notifier notifier_;
     Election election_;
     Tracking tracking_;

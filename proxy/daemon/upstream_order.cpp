@@ -32,8 +32,12 @@ std::string consequence(const control::UpstreamRequest& request,
                         const relay::UpstreamStatus& before) {
     const std::string active = std::to_string(before.active);
     switch (request.order) {
-        case Order::Drain:
         case Order::Down:
+            if (before.reset_on_down) {
+                return "no new connections, its " + active + " are reset";
+            }
+            [[fallthrough]];
+        case Order::Drain:
             return "no new connections, " + active + " go on";
         case Order::Ready:
             return before.up ? "new connections again" : "but its checks find it down";

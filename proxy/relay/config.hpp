@@ -1,6 +1,7 @@
 // What the relay is configured to do. Plain data: filled by proxy/config, read by proxy/relay.
 #pragma once
 
+#include "proxy/relay/access_log_config.hpp"
 #include "proxy/relay/balance_config.hpp"
 #include "proxy/relay/limits_config.hpp"
 #include "proxy/relay/name_router.hpp"
@@ -83,6 +84,7 @@ struct ServiceConfig {
     /// Zero: only the process-wide limit counts.
     unsigned max_connections = 0;
     LimitsConfig limits;
+    AccessLogConfig access_log;
     PrereadConfig preread;
 };
 

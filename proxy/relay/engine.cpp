@@ -1,5 +1,6 @@
 #include "proxy/relay/engine.hpp"
 
+#include "proxy/relay/access_queue.hpp"
 #include "proxy/relay/buffer_pool.hpp"
 #include "proxy/relay/connection_limits.hpp"
 #include "proxy/relay/service_state.hpp"
@@ -51,6 +52,7 @@ struct Engine::Impl {
         SourcePoolFactory pools{std::random_device{}()};
         for (ServiceConfig& service : configuration.services) {
             services.push_back(std::make_unique<ServiceState>(std::move(service), pools));
+            services.back()->position = static_cast<std::uint16_t>(services.size() - 1);
         }
     }
 
@@ -76,6 +78,8 @@ struct Engine::Impl {
     void upstream_changed(std::size_t service, std::size_t upstream);
     /// Every listener of one service, one per worker.
     error_code open(ServiceState& service);
+    /// Before open().
+    void create_access_queue();
 
     EngineObserver& observer;
     std::mutex orders;
@@ -83,6 +87,8 @@ struct Engine::Impl {
     const std::size_t buffer_memory;
     std::vector<std::unique_ptr<ServiceState>> services;
     Admission admission;
+    /// Before the workers: they put into it to their end.
+    std::shared_ptr<AccessQueue> access_queue;
     std::vector<std::unique_ptr<Worker>> workers;
 };
 
@@ -107,6 +113,17 @@ void Engine::Impl::upstream_changed(std::size_t service, std::size_t upstream) {
     if (down && state.config.upstreams[upstream].balance.reset_on_down) {
         for (const auto& worker : workers) {
             worker->reset_upstream(service, upstream);
+        }
+    }
+}
+
+void Engine::Impl::create_access_queue() {
+    for (const auto& service : services) {
+        if (service->config.access_log.enabled()) {
+            if (!access_queue) {
+                access_queue = std::make_shared<AccessQueue>(worker_count);
+            }
+            service->access_queue = access_queue.get();
         }
     }
 }
@@ -159,6 +176,7 @@ std::vector<std::string> Engine::start() {
             impl_->workers.push_back(
                 std::make_unique<Worker>(index, impl_->buffer_memory / impl_->worker_count));
         }
+        impl_->create_access_queue();
     } catch (const boost::system::system_error& error) {
         errors.push_back(std::string{"cannot create a relay worker: "} + error.what());
     }
@@ -306,6 +324,10 @@ void Engine::set_port_share(const std::string& instance, PortShare share) {
     impl_->for_instance(instance, [share](ServiceState& service) { service.port_share = share; });
 }
 
+std::shared_ptr<AccessQueue> Engine::access_queue() const {
+    return impl_->access_queue;
+}
+
 bool Engine::ask_workers() {
     bool answered = true;
     for (const auto& worker : impl_->workers) {
@@ -395,6 +417,7 @@ std::vector<ServiceStatus> Engine::status() const {
             upstream.name = state.config.upstreams[position].name;
             upstream.weight = state.config.upstreams[position].weight;
             upstream.role = state.config.upstreams[position].balance.role;
+            upstream.reset_on_down = state.config.upstreams[position].balance.reset_on_down;
             upstream.up = state.upstreams.up(position);
             upstream.admin = state.upstreams.admin(position);
             upstream.avoided = state.upstreams.avoided(position, now);

@@ -14,6 +14,8 @@
 
 namespace tandem::relay {
 
+class AccessQueue;
+
 /// Notices for the log. Called from worker threads: must be thread-safe and must not block.
 class EngineObserver {
   public:
@@ -85,6 +87,10 @@ class Engine {
     /// as configured.
     bool set_upstream_weight(const std::string& service, const std::string& upstream,
                              std::optional<unsigned> weight);
+
+    /// Records of connections that are over, of services with an access log; null: there is none.
+    /// After start(). It may outlive the engine; the one that takes from it is the caller's.
+    [[nodiscard]] std::shared_ptr<AccessQueue> access_queue() const;
 
     /// Asks every worker for a sign of life. @return whether all have answered the last question.
     bool ask_workers();

@@ -25,7 +25,8 @@ Flow::Flow(ServiceShard& shard, Descriptor client, std::uint64_t client_hash)
     : shard_(shard),
       peers_{Peer{*this, kClient}, Peer{*this, kUpstream}},
       client_hash_(client_hash),
-      last_activity_(shard.reactor().now()) {
+      started_(shard.reactor().now()),
+      last_activity_(started_) {
     peers_[kClient].socket = std::move(client);
 }
 
@@ -242,6 +243,9 @@ void Flow::shut_down_sink_of(Side side) {
         return;
     }
     peers_[side].half.on_shutdown();
+    if (log_) {
+        log_fin_of(side);
+    }
     if (quiet_limit() > Clock::duration::zero()) {
         shard_.reactor().schedule(*this, quiet_limit());
     }
@@ -286,6 +290,9 @@ Clock::duration Flow::delivery_limit() const {
 // ---- the end
 
 void Flow::end(End reason) {
+    if (log_) {
+        log_end(reason);
+    }
     const bool was_connected = phase_ == Phase::Relaying || phase_ == Phase::Delivering;
     if (was_connected) {
         shard_.upstream_counters(upstream_).active.subtract(1);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/relay/flow_limits.hpp"
+#include "proxy/relay/flow_log.hpp"
 #include "proxy/relay/half.hpp"
 #include "proxy/relay/preread.hpp"
 #include "proxy/relay/reactor.hpp"
@@ -56,6 +57,8 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
     /// For services with limits of rate, age or clients; before start().
     /// @param client null: not counted, or not known before its PROXY header is read.
     void set_limits(ClientTable::Client* client);
+    /// For services with an access log; before start().
+    void set_log(const Endpoint& client);
     /// The client's place in the service's table; null: clients are not counted.
     [[nodiscard]] ClientTable::Client* client() const {
         return limits_ ? limits_->client : nullptr;
@@ -110,6 +113,8 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
         Half half;
         Buffer buffer;
         std::unique_ptr<Pipe> pipe;
+        /// Bytes of this side that the other side's socket took.
+        std::uint64_t passed_on = 0;
     };
 
     void run() override;
@@ -191,6 +196,15 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
     void abandon(Peer& peer);
     [[nodiscard]] Clock::duration quiet_limit() const;
 
+    // In flow_report.cpp. With log_ only, but for reached_phase().
+    void log_connected();
+    void log_fin_of(Side side);
+    void log_end(End reason);
+    [[nodiscard]] FlowPhase reached_phase() const;
+    [[nodiscard]] EndCause cause_of(End reason) const;
+    [[nodiscard]] EndCause timeout_cause() const;
+    [[nodiscard]] EndedBy side_that_ended(End reason) const;
+
     error_code watch(Peer& peer);
     void end(End reason);
     enum class Closing : std::uint8_t { Orderly, Reset, Silent };
@@ -229,7 +243,10 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
     /// Only if something is read before the choice. Then until an upstream is connected, with a
     /// PROXY header to the end.
     std::unique_ptr<Preread> preread_;
+    /// Null: the service has no access log.
+    std::unique_ptr<FlowLog> log_;
     std::string last_error_;
+    const TimePoint started_;
     TimePoint last_activity_;
     /// When it was looked at last. Valid while delivering.
     std::size_t undelivered_ = 0;

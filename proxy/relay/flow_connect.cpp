@@ -208,6 +208,9 @@ void Flow::connected() {
     if (quiet_limit() > Clock::duration::zero()) {
         shard_.reactor().schedule(*this, quiet_limit());
     }
+    if (log_) {
+        log_connected();
+    }
     put_first_bytes();
 }
 

@@ -66,8 +66,10 @@ void Flow::read_from(Side side) {
     if (count > 0) {
         half.on_read(static_cast<std::size_t>(count), asked);
         spend(side, static_cast<std::size_t>(count));
-        answered_ = answered_ || side == kUpstream;
         last_activity_ = shard_.reactor().now();
+        if (side == kUpstream && !std::exchange(answered_, true) && log_) {
+            log_->first_byte_time = last_activity_ - started_;
+        }
     } else if (count == 0) {
         half.on_end_of_source();
     } else if (errno == EAGAIN) {
@@ -103,6 +105,7 @@ void Flow::write_from(Side side) {
         ShardCounters& counters = shard_.counters();
         const auto sent = static_cast<std::size_t>(count);
         const std::uint64_t bytes = side == kClient ? without_header(sent) : sent;
+        peer.passed_on += bytes;
         (side == kClient ? counters.bytes_to_upstream : counters.bytes_to_client).add(bytes);
         if (half.uses_pipe()) {
             counters.bytes_spliced.add(bytes);

@@ -25,7 +25,8 @@ ServiceShard::ServiceShard(Reactor& reactor, std::size_t worker, ServiceState& s
       state_(state),
       admission_(admission),
       observer_(observer),
-      listener_(reactor, std::move(socket), *this, state.needs_client_address()),
+      listener_(reactor, std::move(socket), *this,
+                state.needs_client_address() || state.access_queue != nullptr),
       balancer_(state.config, state.upstreams, state.persistence.get(), worker),
       life_(state.life.load()),
       limits_flows_(FlowLimits::needed(state.config.limits)),
@@ -199,6 +200,7 @@ bool ServiceShard::sends_proxy_header(const Endpoint& client) const {
 bool ServiceShard::admit_sender(const Endpoint& client, ClientTable::Client*& place) {
     if (config().preread.proxy_required) {
         counters_.bad_proxy_header.add();
+        last_refusal_ = EndCause::BadProxyHeader;
         return false;
     }
     return !state_.needs_client_address() || admit_client(client, place);
@@ -207,6 +209,7 @@ bool ServiceShard::admit_sender(const Endpoint& client, ClientTable::Client*& pl
 bool ServiceShard::admit_client(const Endpoint& client, ClientTable::Client*& place) {
     if (!state_.access.allows(client.address())) {
         counters_.denied.add();
+        last_refusal_ = EndCause::Denied;
         return false;
     }
     if (!state_.clients) {
@@ -216,8 +219,10 @@ bool ServiceShard::admit_client(const Endpoint& client, ClientTable::Client*& pl
     place = entry.client;
     if (entry.verdict == ClientTable::Verdict::TooFast) {
         counters_.refused_client_rate.add();
+        last_refusal_ = EndCause::ClientRate;
     } else if (place == nullptr) {
         counters_.refused_client_limit.add();
+        last_refusal_ = EndCause::ClientLimit;
     }
     return place != nullptr;
 }
@@ -234,17 +239,18 @@ void ServiceShard::accepted(Descriptor socket, const Endpoint& client) {
     const std::uint64_t life = state_.life.load();
     if ((life & 1U) == 0) {
         not_accepted();
-        refuse(std::move(socket));
+        refuse(std::move(socket), client);
         return;
     }
     if (!std::exchange(admitted_, false) && !enter()) {
-        refuse(std::move(socket));
+        refuse(std::move(socket), client);
         return;
     }
     const bool header = sends_proxy_header(client);
     ClientTable::Client* place = nullptr;
     if (!header && !admit_sender(client, place)) {
         admission_.leave(state_.limit);
+        log_refused(socket, client, last_refusal_);
         close_with_reset(socket);
         return;
     }
@@ -260,16 +266,44 @@ void ServiceShard::accepted(Descriptor socket, const Endpoint& client) {
     if (limits_flows_) {
         flow->set_limits(place);
     }
+    if (state_.access_queue != nullptr) {
+        flow->set_log(client);
+    }
     flow->start(header);
 }
 
-void ServiceShard::refuse(Descriptor socket) {
+void ServiceShard::refuse(Descriptor socket, const Endpoint& client) {
+    log_refused(socket, client, EndCause::Inactive);
     if (silent()) {
         close_silently(socket);
     } else {
         close_with_reset(socket);
     }
     counters_.refused_inactive.add();
+}
+
+void ServiceShard::log_refused(const Descriptor& socket, const Endpoint& client, EndCause cause) {
+    if (state_.access_queue == nullptr) {
+        return;
+    }
+    AccessRecord record;
+    record.id.worker = worker();
+    record.service = state_.position;
+    record.cause = cause;
+    record.started = reactor_.now();
+    record.ended = record.started;
+    record.client = client;
+    record.virtual_address = virtual_address(socket);
+    state_.access_queue->put(record);
+}
+
+Endpoint ServiceShard::virtual_address(const Descriptor& client) const {
+    const Endpoint& listen = config().listen;
+    if (!listen.address().is_unspecified()) {
+        return listen;
+    }
+    const auto local = local_endpoint(client);
+    return local.has_value() ? *local : listen;
 }
 
 void ServiceShard::retry_admission() {

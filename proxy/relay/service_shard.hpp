@@ -64,6 +64,14 @@ class ServiceShard final : public ListenerOwner, public Task {
     [[nodiscard]] const ServiceConfig& config() const { return state_.config; }
     [[nodiscard]] const std::optional<NameRouter>& router() const { return state_.router; }
     [[nodiscard]] ShardCounters& counters() { return counters_; }
+    [[nodiscard]] std::uint32_t worker() const { return static_cast<std::uint32_t>(worker_); }
+    [[nodiscard]] std::uint16_t service_index() const { return state_.position; }
+    /// Null: the service has no access log.
+    [[nodiscard]] AccessQueue* access_queue() const { return state_.access_queue; }
+    /// What the client has connected to.
+    [[nodiscard]] Endpoint virtual_address(const Descriptor& client) const;
+    /// Why admit_client() said no.
+    [[nodiscard]] EndCause last_refusal() const { return last_refusal_; }
     [[nodiscard]] SourcePool& sources(std::size_t upstream) { return *state_.sources[upstream]; }
     [[nodiscard]] PortShare port_share() const {
         return state_.port_share.load(std::memory_order_relaxed);
@@ -123,7 +131,9 @@ class ServiceShard final : public ListenerOwner, public Task {
     /// Flows of lives before `life` are to be reset.
     void doom_before(std::uint64_t life);
     void end_doomed();
-    void refuse(Descriptor socket);
+    void refuse(Descriptor socket, const Endpoint& client);
+    /// The record of a connection that was reset at once.
+    void log_refused(const Descriptor& socket, const Endpoint& client, EndCause cause);
     /// Whether to give a notice of this kind now.
     [[nodiscard]] bool is_due(TimePoint& last_notice) const;
 
@@ -165,6 +175,7 @@ class ServiceShard final : public ListenerOwner, public Task {
     bool rate_reached_ = false;
     /// Which bound the last try met.
     Admission::Entry last_entry_ = Admission::Entry::Granted;
+    EndCause last_refusal_ = EndCause::Denied;
     TimePoint last_no_upstream_notice_{};
     TimePoint last_buffer_notice_{};
     FlowList flows_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/relay/access_list.hpp"
+#include "proxy/relay/access_queue.hpp"
 #include "proxy/relay/balancer.hpp"
 #include "proxy/relay/client_table.hpp"
 #include "proxy/relay/config.hpp"
@@ -116,6 +117,11 @@ class ServiceState {
         return access.restricts() || clients || Balancer::needs_client(config) ||
                !config.preread.proxy_senders.empty();
     }
+
+    /// Index in EngineConfig::services.
+    std::uint16_t position = 0;
+    /// Null: the service has no access log. Set before the workers exist.
+    AccessQueue* access_queue = nullptr;
 
     /// The gate: odd while open, one more at every activation and every deactivation. Set by the
     /// caller of the engine, so that it holds when the call returns however busy the workers are.

@@ -72,6 +72,8 @@ struct UpstreamStatus {
     UpstreamRole role = UpstreamRole::Primary;
     bool up = true;
     AdminState admin = AdminState::Ready;
+    /// As configured: its connections are reset when it goes down.
+    bool reset_on_down = false;
     /// Too many connect failures in a row a moment ago: used only when nobody else is left.
     bool avoided = false;
     /// As configured.

@@ -1,6 +1,10 @@
 """Orders of the operator to the relay of a running node."""
 
 import json
+import os
+import signal
+import socket
+import struct
 
 from lab import config, http
 from lab.waiting import wait_for
@@ -51,3 +55,37 @@ def test_upstream_is_drained_and_ready_again_at_run_time(pair):
     unknown = node.tandemctl("upstream", service, "198.51.100.250:1", "drain")
     assert unknown.returncode == 2
     assert first in unknown.stderr
+
+
+def test_access_log_names_who_ended_each_connection_and_survives_rotation(pair):
+    path = pair.scratch("access.log")
+    pair.start(config.service(80, lines=(f"@tandem access_log {path}", "@tandem access_log_format json")))
+
+    def lines(name=path):
+        try:
+            with open(name, encoding="ascii") as handle:
+                return [json.loads(line) for line in handle]
+        except FileNotFoundError:
+            return []
+
+    http.page(pair.lab.client, pair.lab.vip)
+    wait_for("the first record", lambda: len(lines()) == 1, 5)
+    record = lines()[0]
+    assert record["ended_by"] == "upstream" and record["cause"] == "closed"
+    assert record["vip"] == f"{pair.lab.vip}:80" and record["service"] == f"{pair.lab.vip}:80"
+    assert record["source"].startswith(f"{pair.lab.vip}:")
+    assert record["bytes_to_client"] > 0 and record["first_byte_ms"] >= record["connect_ms"]
+
+    os.rename(path, path + ".1")
+    pair.node1.signal_all(signal.SIGUSR1)
+    connection = pair.lab.client.connect(pair.lab.vip, 80, 5)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    wait_for("a record in the new file", lambda: len(lines()) == 1, 5)
+    assert (lines()[0]["ended_by"], lines()[0]["cause"]) == ("client", "reset")
+    assert len(lines(path + ".1")) == 1
+
+    with pair.lab.client.connect(pair.lab.vip, 80, 5):
+        wait_for("a connection", lambda: pair.node1.status()["services"][0]["active"] == 1, 5)
+        assert pair.node1.tandemctl("failover").returncode in (0, 5)
+        wait_for("the record of the demotion", lambda: lines()[-1]["cause"] == "demotion", 5)

@@ -257,6 +257,15 @@ void print_limits(std::ostream& out, const relay::LimitsConfig& l) {
     }
 }
 
+/// Only where there is one.
+void print_access_log(std::ostream& out, const relay::AccessLogConfig& log) {
+    if (log.enabled()) {
+        out << "  access_log "
+            << (log.target == relay::AccessLogConfig::Target::File ? log.file : "syslog")
+            << (log.format == relay::AccessLogConfig::Format::Json ? " json" : " text") << "\n";
+    }
+}
+
 const char* name_of(relay::Algorithm algorithm) {
     constexpr const char* kNames[] = {"rr", "wrr", "lc",  "wlc", "hash",
                                       "fo", "ovf", "sed", "nq",  "twos"};
@@ -336,6 +345,7 @@ void print_service(std::ostream& out, const relay::ServiceConfig& s) {
         << seconds(s.fin_timeout) << " max_connections " << s.max_connections << "\n";
     print_balance(out, s.balance);
     print_limits(out, s.limits);
+    print_access_log(out, s.access_log);
     print_preread(out, s.preread);
     for (const auto& u : s.upstreams) {
         out << "  upstream " << u.name << " to " << u.endpoint.address().to_string() << ' '

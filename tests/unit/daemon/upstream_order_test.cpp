@@ -84,5 +84,12 @@ TEST(UpstreamOrder, TheAnswerTellsWhatComesOfIt) {
     }
 }
 
+TEST(UpstreamOrder, DownSaysWhenConnectionsAreReset) {
+    relay::UpstreamStatus before = sample().front().upstreams.front();
+    before.reset_on_down = true;
+    EXPECT_THAT(upstream_reply(request(Order::Down), before).text, HasSubstr("12 are reset"));
+    EXPECT_THAT(upstream_reply(request(Order::Drain), before).text, HasSubstr("12 go on"));
+}
+
 }  // namespace
 }  // namespace tandem::daemon

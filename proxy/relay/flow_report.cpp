@@ -1,0 +1,136 @@
+// What a flow says of itself: its record in the access log.
+#include "proxy/relay/access_queue.hpp"
+#include "proxy/relay/flow.hpp"
+#include "proxy/relay/service_shard.hpp"
+
+namespace tandem::relay {
+
+void Flow::set_log(const Endpoint& client) {
+    log_ = std::make_unique<FlowLog>();
+    log_->client = client;
+    log_->virtual_address = shard_.virtual_address(peers_[kClient].socket);
+}
+
+void Flow::log_connected() {
+    log_->connect_time = last_activity_ - started_;
+    if (const auto source = local_endpoint(peers_[kUpstream].socket); source.has_value()) {
+        log_->source = *source;
+    }
+}
+
+void Flow::log_fin_of(Side side) {
+    if (!log_->first_to_close) {
+        log_->first_to_close = side == kClient ? EndedBy::Client : EndedBy::Upstream;
+    }
+}
+
+void Flow::log_end(End reason) {
+    AccessRecord record;
+    record.id = {shard_.worker(), peers_[kClient].token};
+    record.service = shard_.service_index();
+    if (attempts_ > 0) {
+        record.upstream = upstream_;
+        record.retries = static_cast<std::uint16_t>(attempts_ - 1);
+    }
+    record.phase = reached_phase();
+    record.cause = cause_of(reason);
+    record.ended_by = side_that_ended(reason);
+    record.started = started_;
+    record.ended = shard_.reactor().now();
+    record.connect_time = log_->connect_time;
+    record.first_byte_time = log_->first_byte_time;
+    record.bytes_to_upstream = peers_[kClient].passed_on;
+    record.bytes_to_client = peers_[kUpstream].passed_on;
+    record.client = log_->client;
+    record.virtual_address = log_->virtual_address;
+    if (preread_ && preread_->addresses()) {
+        record.client = preread_->addresses()->source;
+        record.virtual_address = preread_->addresses()->destination;
+    }
+    record.source = log_->source;
+    shard_.access_queue()->put(record);
+}
+
+FlowPhase Flow::reached_phase() const {
+    switch (phase_) {
+        case Phase::Prereading:
+            return FlowPhase::Preread;
+        case Phase::Queued:
+            return FlowPhase::Queue;
+        case Phase::Connecting:
+            return FlowPhase::Connect;
+        case Phase::Relaying:
+            // A half that a reset has abandoned does not know any more that it was finished.
+            return peers_[kClient].half.finished() || peers_[kUpstream].half.finished() ||
+                           (log_ && log_->first_to_close)
+                       ? FlowPhase::HalfClosed
+                       : FlowPhase::Relay;
+        case Phase::Delivering:
+        case Phase::Ended:
+            break;
+    }
+    return FlowPhase::Deliver;
+}
+
+EndCause Flow::cause_of(End reason) const {
+    switch (reason) {
+        case End::Finished:
+            return EndCause::Closed;
+        case End::ResetByClient:
+        case End::ResetByUpstream:
+            return EndCause::Reset;
+        case End::Demoted:
+        case End::DemotedSilently:
+            return EndCause::Demotion;
+        case End::TimedOut:
+            return timeout_cause();
+        case End::LifetimeOver:
+            return EndCause::Lifetime;
+        case End::NoUpstream:
+            return EndCause::NoUpstream;
+        case End::NoRoute:
+            return EndCause::NoRoute;
+        case End::BadProxyHeader:
+            return EndCause::BadProxyHeader;
+        case End::PrereadTimedOut:
+            return EndCause::PrereadTimeout;
+        case End::QueueFull:
+            return EndCause::QueueFull;
+        case End::QueueTimedOut:
+            return EndCause::QueueTimeout;
+        case End::UpstreamDown:
+            return EndCause::UpstreamDown;
+        case End::ClientRefused:
+            return shard_.last_refusal();
+        case End::LocalError:
+            break;
+    }
+    return EndCause::Shortage;
+}
+
+EndCause Flow::timeout_cause() const {
+    const ServiceConfig& config = shard_.config();
+    const FlowPhase phase = reached_phase();
+    if (phase == FlowPhase::Deliver) {
+        return EndCause::DeliveryTimeout;
+    }
+    const Milliseconds first = config.limits.first_byte_timeout;
+    if (!answered_ && first > Milliseconds::zero() && quiet_limit() == first) {
+        return EndCause::FirstByteTimeout;
+    }
+    return phase == FlowPhase::HalfClosed && config.fin_timeout > Milliseconds::zero()
+               ? EndCause::FinTimeout
+               : EndCause::IdleTimeout;
+}
+
+EndedBy Flow::side_that_ended(End reason) const {
+    if (reason == End::Finished) {
+        return log_->first_to_close.value_or(EndedBy::Client);
+    }
+    if (reason == End::ResetByClient) {
+        return EndedBy::Client;
+    }
+    return reason == End::ResetByUpstream ? EndedBy::Upstream : EndedBy::Tandem;
+}
+
+}  // namespace tandem::relay
