@@ -58,6 +58,19 @@ struct UpstreamRequest {
     Caller caller;
 };
 
+struct ConnectionsRequest {
+    /// Empty: of all services.
+    std::string service;
+    /// Connections in the answer; further ones are only counted.
+    unsigned limit = 1000;
+};
+
+struct DisconnectRequest {
+    /// As listed.
+    std::vector<std::string> ids;
+    Caller caller;
+};
+
 /// Answer to a command: `code` becomes tandemctl's exit code, `body` is printed with --json,
 /// `text` (lines) without. `body` always has "code" and "message".
 struct Reply {
@@ -84,6 +97,9 @@ class Backend {
     virtual void resume(const std::vector<std::string>& instances, const Caller& caller,
                         ReplyHandler handler) = 0;
     virtual void upstream(const UpstreamRequest& request, ReplyHandler handler) = 0;
+    /// body: {"connections": [...], "total": N}
+    virtual void connections(const ConnectionsRequest& request, ReplyHandler handler) = 0;
+    virtual void disconnect(const DisconnectRequest& request, ReplyHandler handler) = 0;
     /// Check a configuration file on the daemon's host with the daemon's config ids.
     virtual void check(const std::string& path, ReplyHandler handler) = 0;
     virtual void version(ReplyHandler handler) = 0;

@@ -132,7 +132,8 @@ bool changes_something(const Command& command) {
         return !failover->dry_run;
     }
     return std::holds_alternative<ResumeCommand>(command) ||
-           std::holds_alternative<UpstreamRequest>(command);
+           std::holds_alternative<UpstreamRequest>(command) ||
+           std::holds_alternative<DisconnectRequest>(command);
 }
 
 milliseconds connect_bound(const Command& command) {

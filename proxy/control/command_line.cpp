@@ -63,13 +63,16 @@ constexpr std::array kCommands{
                 "  ready   the end of drain and down\n"
                 "  weight  0 to 65535 from now on; without N the configured one again\n"
                 "Open connections go on, but for down with reset_on_down.\n"},
+    CommandHelp{"connections", "connections [SERVICE] [--limit N]", "the open connections",
+                "Oldest first; all services, or the one named as in status.\n"},
+    CommandHelp{"disconnect", "disconnect ID...", "end connections, resetting both sides",
+                "IDs are those of connections and of the access log.\n"},
     CommandHelp{"check", "check FILE", "check a configuration file with the running daemon",
                 "Without a daemon use: tandemd -t -f FILE\n"},
     CommandHelp{"version", "version", "versions of tandemctl and of the daemon", ""},
 };
 
-constexpr std::array<std::string_view, 4> kLaterCommands{"connections", "disconnect", "reload",
-                                                         "metrics"};
+constexpr std::array<std::string_view, 2> kLaterCommands{"reload", "metrics"};
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 1 internal error, 2 usage, 3 refused by a pre-check,\n"
@@ -102,6 +105,8 @@ po::options_description command_options(std::string_view name) {
             ("timeout", text("S"), "seconds to wait for the other node (at most 3600)")  //
             ("hold-for", text("TIME"), "hold at most this long")                         //
             ("no-handover", "do not move live connections, reset them");
+    } else if (name == "connections") {
+        options.add_options()("limit", text("N"), "list at most so many (1000)");
     } else if (name == "events") {
         options.add_options()                                   //
             ("follow", "go on with new events as they happen")  //
@@ -238,6 +243,17 @@ CheckCommand check_command(const po::variables_map& values) {
     return {files.front()};
 }
 
+/// @param expected what is wrong otherwise.
+unsigned number_of(const std::string& text, unsigned most, const std::string& expected) {
+    const char* const end = text.data() + text.size();
+    unsigned number = 0;
+    const auto [parsed, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc() || parsed != end || number > most) {
+        throw UsageError(expected + " from 0 to " + std::to_string(most) + ", got '" + text + "'");
+    }
+    return number;
+}
+
 UpstreamRequest upstream_request(const po::variables_map& values) {
     const Arguments words = operands(values);
     if (words.size() < 3) {
@@ -253,14 +269,30 @@ UpstreamRequest upstream_request(const po::variables_map& values) {
         throw UsageError("nothing may follow here, got '" + words[with_weight ? 4 : 3] + "'");
     }
     if (with_weight && words[3] != "default") {
-        const char* const end = words[3].data() + words[3].size();
-        unsigned weight = 0;
-        const auto [parsed, error] = std::from_chars(words[3].data(), end, weight);
-        if (error != std::errc() || parsed != end || weight > kMaxWeight) {
-            throw UsageError("weight: expected 0 to " + std::to_string(kMaxWeight) +
-                             " or default, got '" + words[3] + "'");
-        }
-        request.weight = weight;
+        request.weight = number_of(words[3], kMaxWeight, "weight: expected default, or a number");
+    }
+    return request;
+}
+
+ConnectionsRequest connections_request(const po::variables_map& values) {
+    const Arguments services = operands(values);
+    if (services.size() > 1) {
+        throw UsageError("connections takes one SERVICE, got '" + services[1] + "' too");
+    }
+    ConnectionsRequest request;
+    if (!services.empty()) {
+        request.service = services.front();
+    }
+    if (const auto text = value_of(values, "limit")) {
+        request.limit = number_of(*text, kMaxConnections, "--limit: expected a number");
+    }
+    return request;
+}
+
+DisconnectRequest disconnect_request(const po::variables_map& values) {
+    DisconnectRequest request{operands(values), {}};
+    if (request.ids.empty() || request.ids.size() > kMaxIds) {
+        throw UsageError("disconnect needs 1 to " + std::to_string(kMaxIds) + " IDs");
     }
     return request;
 }
@@ -277,6 +309,12 @@ Command make_command(std::string_view name, const po::variables_map& values, Tim
     }
     if (name == "upstream") {
         return upstream_request(values);
+    }
+    if (name == "connections") {
+        return connections_request(values);
+    }
+    if (name == "disconnect") {
+        return disconnect_request(values);
     }
     if (name == "check") {
         return check_command(values);

@@ -182,6 +182,13 @@ class HttpConnection final : public Connection,
         request.caller = caller_;
         host.backend().upstream(request, answer());
     }
+    void run(Host& host, const ConnectionsRequest& request) {
+        host.backend().connections(request, answer());
+    }
+    void run(Host& host, DisconnectRequest& request) {
+        request.caller = caller_;
+        host.backend().disconnect(request, answer());
+    }
     void run(Host& host, const EventsCommand& command) {
         if (!command.follow) {
             host.backend().events(command.query, answer());

@@ -130,14 +130,14 @@ class FieldReader {
         }
     }
 
-    void names(std::string_view name, std::vector<std::string>& target) {
+    void names(std::string_view name, std::vector<std::string>& target,
+               std::size_t most = kMaxInstances) {
         const json::value* value = find(name);
         if (value == nullptr) {
             return;
         }
-        if (!value->is_array() || value->get_array().size() > kMaxInstances) {
-            complain(name, "an array of at most " + std::to_string(kMaxInstances) + " names",
-                     *value);
+        if (!value->is_array() || value->get_array().size() > most) {
+            complain(name, "an array of at most " + std::to_string(most) + " names", *value);
             return;
         }
         for (const json::value& item : value->get_array()) {
@@ -272,6 +272,16 @@ Parsed parse_upstream(std::string_view body) {
     return finish(reader, std::move(request));
 }
 
+Parsed parse_disconnect(std::string_view body) {
+    FieldReader reader(body);
+    DisconnectRequest request;
+    reader.names("ids", request.ids, kMaxIds);
+    if (request.ids.empty()) {
+        reader.refuse("field \"ids\" is required: 1 to " + std::to_string(kMaxIds) + " ids");
+    }
+    return finish(reader, std::move(request));
+}
+
 Parsed parse_check(std::string_view body) {
     constexpr std::string_view kAllowed = "the absolute path of a file";
     FieldReader reader(body);
@@ -307,6 +317,25 @@ std::optional<std::string> decode(std::string_view text) {
     return result;
 }
 
+/// The inverse: everything but letters, digits and what names consist of is escaped.
+std::string encode(std::string_view text) {
+    constexpr std::string_view kPlain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_-";
+    constexpr std::string_view kHex = "0123456789ABCDEF";
+    std::string result;
+    for (const char character : text) {
+        if (kPlain.find(character) != std::string_view::npos) {
+            result += character;
+        } else {
+            const auto byte = static_cast<unsigned char>(character);
+            result += '%';
+            result += kHex[byte >> 4U];
+            result += kHex[byte & 0x0fU];
+        }
+    }
+    return result;
+}
+
 /// One "name=value" of the query of /v1/events; returns the complaint.
 std::string apply_event_parameter(EventsCommand& command, std::string_view name,
                                   const std::string& value) {
@@ -334,8 +363,32 @@ std::string apply_event_parameter(EventsCommand& command, std::string_view name,
     return {};
 }
 
-Parsed parse_events(std::string_view query) {
-    EventsCommand command;
+std::string apply_connections_parameter(ConnectionsRequest& request, std::string_view name,
+                                        const std::string& value) {
+    if (name == "service") {
+        if (value.empty() || value.size() > kMaxNameLength) {
+            return "parameter \"service\": expected 1 to " + std::to_string(kMaxNameLength) +
+                   " characters";
+        }
+        request.service = value;
+    } else if (name == "limit") {
+        const char* const end = value.data() + value.size();
+        const auto [parsed, error] = std::from_chars(value.data(), end, request.limit);
+        if (error != std::errc() || parsed != end || request.limit > kMaxConnections) {
+            return "parameter \"limit\": expected 0 to " + std::to_string(kMaxConnections) +
+                   ", got " + quoted(value);
+        }
+    } else {
+        return "unknown parameter " + quoted(name) + "; allowed: service, limit";
+    }
+    return {};
+}
+
+/// The command of a query "name=value&…", each given to `apply`.
+template <class Wanted>
+Parsed parse_query(std::string_view query,
+                   std::string (*apply)(Wanted&, std::string_view, const std::string&)) {
+    Wanted command;
     while (!query.empty()) {
         const std::string_view parameter = query.substr(0, query.find('&'));
         query.remove_prefix(std::min(query.size(), parameter.size() + 1));
@@ -347,13 +400,20 @@ Parsed parse_events(std::string_view query) {
         if (!value) {
             return bad_request("parameter " + quoted(parameter) + ": broken percent-encoding");
         }
-        const std::string problem =
-            apply_event_parameter(command, parameter.substr(0, equals), *value);
+        const std::string problem = apply(command, parameter.substr(0, equals), *value);
         if (!problem.empty()) {
             return bad_request(problem);
         }
     }
     return command;
+}
+
+Parsed parse_events(std::string_view query) {
+    return parse_query(query, apply_event_parameter);
+}
+
+Parsed parse_connections(std::string_view query) {
+    return parse_query(query, apply_connections_parameter);
 }
 
 struct Resource {
@@ -370,6 +430,8 @@ constexpr std::array kResources{
     Resource{"/v1/failover", "POST", parse_failover},
     Resource{"/v1/resume", "POST", parse_resume},
     Resource{"/v1/upstream", "POST", parse_upstream},
+    Resource{"/v1/connections", "GET", parse_connections},
+    Resource{"/v1/disconnect", "POST", parse_disconnect},
     Resource{"/v1/check", "POST", parse_check},
 };
 
@@ -420,6 +482,17 @@ Request request_of(const UpstreamRequest& request) {
         body["weight"] = *request.weight;
     }
     return {"POST", "/v1/upstream", json::serialize(body)};
+}
+Request request_of(const ConnectionsRequest& request) {
+    std::string target = "/v1/connections?limit=" + std::to_string(request.limit);
+    if (!request.service.empty()) {
+        target += "&service=" + encode(request.service);
+    }
+    return {"GET", target, {}};
+}
+Request request_of(const DisconnectRequest& request) {
+    const json::object body{{"ids", json::value_from(request.ids)}};
+    return {"POST", "/v1/disconnect", json::serialize(body)};
 }
 Request request_of(const EventsCommand& command) {
     std::string target = "/v1/events?after=" + std::to_string(command.query.after_sequence);

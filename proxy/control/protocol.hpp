@@ -20,6 +20,10 @@ constexpr std::size_t kMaxNameLength = 128;
 constexpr std::size_t kMaxPathLength = 4095;
 /// Of an upstream; the field "weight" left out: as configured.
 constexpr unsigned kMaxWeight = 65535;
+/// In one answer to connections.
+constexpr unsigned kMaxConnections = 10'000;
+/// In one disconnect.
+constexpr std::size_t kMaxIds = 1024;
 /// Longest "timeout_ms" of a failover.
 constexpr std::chrono::milliseconds kMaxFailoverTimeout = std::chrono::hours(1);
 /// Longest "hold_for_ms"; leave the field out to hold until resume.
@@ -40,8 +44,9 @@ struct EventsCommand {
     bool follow = false;
 };
 /// The caller of a request is filled in by the server.
-using Command = std::variant<StatusCommand, VersionCommand, FailoverRequest, ResumeCommand,
-                             CheckCommand, EventsCommand, UpstreamRequest>;
+using Command =
+    std::variant<StatusCommand, VersionCommand, FailoverRequest, ResumeCommand, CheckCommand,
+                 EventsCommand, UpstreamRequest, ConnectionsRequest, DisconnectRequest>;
 
 /// "ready", "drain", "down", "weight".
 std::string_view name_of(UpstreamRequest::Order order);

@@ -5,6 +5,8 @@
 //                                        "force":b,"no_handover":b,"timeout_ms":n,"hold_for_ms":n}
 //   POST /v1/resume                     {"instances":[]}
 //   POST /v1/upstream {"service":"…","upstream":"…","order":"ready|drain|down|weight","weight":n}
+//   GET  /v1/connections?service=S&limit=N
+//   POST /v1/disconnect                 {"ids":[]}
 //   GET  /v1/events?after=N&since=T     one answer; &follow=1: chunked, one JSON object a line
 //   POST /v1/check                      {"path":"/abs/path"}
 //   GET  /v1/version

@@ -1,5 +1,6 @@
 #include "proxy/control/status_view.hpp"
 
+#include "proxy/control/json_text.hpp"
 #include "proxy/control/time_text.hpp"
 
 #include <algorithm>
@@ -25,87 +26,11 @@ using std::chrono::system_clock;
 constexpr std::size_t kColumns = 80;
 constexpr std::size_t kLabelWidth = 14;
 constexpr std::size_t kUpstreamNameWidth = 28;
-constexpr std::string_view kNothing = "-";
 
 constexpr std::string_view kGreen = "\x1b[32m";
 constexpr std::string_view kRed = "\x1b[31m";
 constexpr std::string_view kBold = "\x1b[1m";
 constexpr std::string_view kPlain = "\x1b[0m";
-
-std::string printable(std::string_view text) {
-    std::string result(text);
-    std::replace_if(
-        result.begin(), result.end(),
-        [](char character) { return (character >= 0 && character < ' ') || character == '\x7f'; },
-        '?');
-    return result;
-}
-
-const json::value* member(const json::value& value, std::string_view name) {
-    const json::object* object = value.if_object();
-    return object == nullptr ? nullptr : object->if_contains(name);
-}
-
-std::string text_of(const json::value* value) {
-    if (value == nullptr || value->is_null() || value->is_structured()) {
-        return std::string(kNothing);
-    }
-    if (const json::string* text = value->if_string()) {
-        return text->empty() ? std::string(kNothing) : printable(*text);
-    }
-    return json::serialize(*value);
-}
-
-std::string text_of(const json::value& value, std::string_view name) {
-    return text_of(member(value, name));
-}
-
-std::optional<double> number_of(const json::value& value, std::string_view name) {
-    const json::value* number = member(value, name);
-    if (number == nullptr || !number->is_number()) {
-        return std::nullopt;
-    }
-    return number->to_number<double>();
-}
-
-bool true_of(const json::value& value, std::string_view name) {
-    const json::value* flag = member(value, name);
-    return flag != nullptr && flag->is_bool() && flag->get_bool();
-}
-
-const json::array& array_of(const json::value& value, std::string_view name) {
-    static const json::array kEmpty;
-    const json::value* list = member(value, name);
-    return list != nullptr && list->is_array() ? list->get_array() : kEmpty;
-}
-
-std::string duration_of(const json::value& value, std::string_view name) {
-    constexpr double kLongest = 1e15;
-    const auto number = number_of(value, name);
-    if (!number || *number < 0 || *number > kLongest) {
-        return std::string(kNothing);
-    }
-    return format_duration(milliseconds(static_cast<milliseconds::rep>(*number)));
-}
-
-std::string bytes_of(const json::value& value, std::string_view name) {
-    constexpr std::array kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    // Counters have 64 bits; beyond that the text would not fit either.
-    constexpr double kMost = 18446744073709551615.0;
-    auto number = number_of(value, name);
-    if (!number || *number < 0 || *number > kMost) {
-        return std::string(kNothing);
-    }
-    std::size_t unit = 0;
-    for (; *number >= 1024 && unit + 1 < kUnits.size(); ++unit) {
-        *number /= 1024;
-    }
-    std::array<char, 48> text{};
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
-    const int length = std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s",
-                                     *number, kUnits[unit]);
-    return {text.data(), static_cast<std::size_t>(std::max(0, length))};
-}
 
 /// Collects lines and keeps every one of them inside the columns.
 class Page {
@@ -178,15 +103,6 @@ std::string upper(std::string text) {
                                                     : character;
     });
     return text;
-}
-
-/// Left or right aligned in `width`, never cut.
-std::string left(std::string text, std::size_t width) {
-    text.resize(std::max(width, text.size()), ' ');
-    return text;
-}
-std::string right(const std::string& text, std::size_t width) {
-    return std::string(width - std::min(width, text.size()), ' ') + text;
 }
 
 std::string moment(const std::string& text, system_clock::time_point now) {
@@ -379,6 +295,12 @@ void render_limits(Page& page, const json::value& service) {
     }
 }
 
+/// Only where it has happened.
+std::string ended_by_operator(const json::value& service) {
+    const std::string count = text_of(service, "ended_by_operator");
+    return count == "0" || count == kNothing ? std::string() : ", " + count + " by the operator";
+}
+
 void render_service(Page& page, const json::value& service) {
     const bool accepting = true_of(service, "accepting");
     page.headline("service", text_of(service, "name"), accepting ? "ACCEPTING" : "NOT ACCEPTING",
@@ -390,7 +312,8 @@ void render_service(Page& page, const json::value& service) {
     page.field("ended", text_of(service, "reset_by_client") + " reset by client, " +
                             text_of(service, "reset_by_upstream") + " by upstream, " +
                             text_of(service, "reset_by_demotion") + " by demotion, " +
-                            text_of(service, "timed_out") + " timed out");
+                            text_of(service, "timed_out") + " timed out" +
+                            ended_by_operator(service));
     page.field("not served", text_of(service, "no_upstream") + " no upstream, " +
                                  text_of(service, "refused_inactive") + " node not active, " +
                                  text_of(service, "local_errors") + " local errors");

@@ -1,6 +1,7 @@
 // tandemctl: asks the daemon on this host through its control socket.
 #include "proxy/control/client.hpp"
 #include "proxy/control/command_line.hpp"
+#include "proxy/control/connection_view.hpp"
 #include "proxy/control/status_view.hpp"
 
 #include <algorithm>
@@ -80,6 +81,9 @@ ExitCode report(const Outcome& outcome, const Invocation& invocation) {
         const bool colour = on_terminal() && std::getenv("NO_COLOR") == nullptr;
         return print(answer,
                      render_status(answer.body, {colour, std::chrono::system_clock::now()}));
+    }
+    if (std::holds_alternative<ConnectionsRequest>(invocation.command)) {
+        return print(answer, render_connections(answer.body));
     }
     const json::value* events = answer.body.as_object().if_contains("events");
     if (events != nullptr && events->is_array()) {

@@ -1,6 +1,7 @@
 #include "proxy/daemon/control_backend.hpp"
 
 #include "proxy/config/load.hpp"
+#include "proxy/daemon/connections.hpp"
 #include "proxy/daemon/status.hpp"
 #include "proxy/daemon/upstream_order.hpp"
 
@@ -120,6 +121,42 @@ void ControlBackend::upstream(const control::UpstreamRequest& request,
     }
     write_(messages::kUpstreamOrdered, std::move(fields));
     handler(upstream_reply(request, *choice.upstream));
+}
+
+void ControlBackend::connections(const control::ConnectionsRequest& request,
+                                 control::ReplyHandler handler) {
+    // Also of the case in which the list is not begun: a copy.
+    const bool known =
+        engine_.list_connections(request.service, request.limit,
+                                 on_control_thread([handler](const relay::ConnectionList& list) {
+                                     handler(connections_reply(list));
+                                 }));
+    if (!known) {
+        handler(simple_reply(control::ExitCode::Usage,
+                             "there is no service " + request.service + "; see: tandemctl status"));
+    }
+}
+
+void ControlBackend::disconnect(const control::DisconnectRequest& request,
+                                control::ReplyHandler handler) {
+    const ParsedIds parsed = parse_ids(request.ids);
+    if (!parsed.problem.empty()) {
+        handler(simple_reply(
+            control::ExitCode::Usage,
+            "no connection has an id like " + parsed.problem + "; see: tandemctl connections"));
+        return;
+    }
+    engine_.disconnect(
+        parsed.ids,
+        on_control_thread([this, asked = parsed.ids, caller = request.caller,
+                           handler = std::move(handler)](const std::vector<relay::FlowId>& ended) {
+            if (!ended.empty()) {
+                Fields fields = caller_fields(caller);
+                fields.insert(fields.begin(), {"count", std::to_string(ended.size())});
+                write_(messages::kDisconnected, std::move(fields));
+            }
+            handler(disconnect_reply(asked, ended));
+        }));
 }
 
 void ControlBackend::check(const std::string& path, control::ReplyHandler handler) {

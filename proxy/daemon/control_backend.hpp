@@ -35,6 +35,10 @@ class ControlBackend : public control::Backend {
     void resume(const std::vector<std::string>& instances, const control::Caller& caller,
                 control::ReplyHandler handler) override;
     void upstream(const control::UpstreamRequest& request, control::ReplyHandler handler) override;
+    void connections(const control::ConnectionsRequest& request,
+                     control::ReplyHandler handler) override;
+    void disconnect(const control::DisconnectRequest& request,
+                    control::ReplyHandler handler) override;
     void check(const std::string& path, control::ReplyHandler handler) override;
     void version(control::ReplyHandler handler) override;
     void events(const control::EventQuery& query, control::ReplyHandler handler) override;

@@ -236,6 +236,9 @@ inline constexpr Message kUpstreamDown{
 inline constexpr Message kUpstreamOrdered{
     "UPSTREAM_ORDERED", Level::Info,
     "upstream {upstream} of {service}: {order}, ordered by user {uid} (process {pid})", "", true};
+inline constexpr Message kDisconnected{
+    "CONNECTIONS_ENDED", Level::Info,
+    "connections ended by order of user {uid} (process {pid}): {count}", "", true};
 inline constexpr Message kCheckSkipped{
     "UPSTREAM_CHECK_SKIPPED", Level::Warning,
     "upstream {upstream} of {service} is not checked for now: {error}",
@@ -326,6 +329,7 @@ inline constexpr std::array kAll{kStarting,
                                  kUpstreamUp,
                                  kUpstreamDown,
                                  kUpstreamOrdered,
+                                 kDisconnected,
                                  kCheckSkipped,
                                  kNoUpstream,
                                  kBuffersShort,

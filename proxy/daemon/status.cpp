@@ -169,6 +169,7 @@ json::object service_json(const relay::ServiceStatus& service) {
             {"reset_by_client", counters.reset_by_client},
             {"reset_by_upstream", counters.reset_by_upstream},
             {"reset_by_demotion", counters.reset_by_demotion},
+            {"ended_by_operator", counters.ended_by_operator},
             {"timed_out", counters.timed_out},
             {"no_upstream", counters.no_upstream},
             {"no_route", counters.no_route},

@@ -2,12 +2,15 @@
 
 #include "proxy/relay/access_queue.hpp"
 #include "proxy/relay/buffer_pool.hpp"
+#include "proxy/relay/collector.hpp"
 #include "proxy/relay/connection_limits.hpp"
 #include "proxy/relay/service_state.hpp"
 #include "proxy/relay/worker.hpp"
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -324,6 +327,46 @@ void Engine::set_port_share(const std::string& instance, PortShare share) {
     impl_->for_instance(instance, [share](ServiceState& service) { service.port_share = share; });
 }
 
+bool Engine::list_connections(const std::string& service, std::size_t most,
+                              const std::function<void(ConnectionList)>& done) {
+    ConnectionLister::Filter filter;
+    if (!service.empty()) {
+        const auto named = [&](const auto& state) { return state->config.name == service; };
+        const auto found = std::ranges::find_if(impl_->services, named);
+        if (found == impl_->services.end()) {
+            return false;
+        }
+        filter = (*found)->position;
+    }
+    const auto add = [](ConnectionList& sum, ConnectionList part) {
+        sum.total += part.total;
+        std::ranges::move(part.connections, std::back_inserter(sum.connections));
+    };
+    const auto finish = [most, done](ConnectionList list) {
+        std::ranges::sort(list.connections, std::greater{}, &ConnectionInfo::age);
+        list.connections.resize(std::min(list.connections.size(), most));
+        done(std::move(list));
+    };
+    const auto parts = make_collector<ConnectionList>(impl_->workers.size(), add, finish);
+    for (const auto& worker : impl_->workers) {
+        worker->list_connections(filter, most,
+                                 [parts](ConnectionList part) { parts->add(std::move(part)); });
+    }
+    return true;
+}
+
+void Engine::disconnect(const std::vector<FlowId>& ids,
+                        const std::function<void(std::vector<FlowId>)>& done) {
+    using Ids = std::vector<FlowId>;
+    const auto add = [](Ids& sum, const Ids& part) {
+        sum.insert(sum.end(), part.begin(), part.end());
+    };
+    const auto parts = make_collector<Ids>(impl_->workers.size(), add, done);
+    for (const auto& worker : impl_->workers) {
+        worker->disconnect(ids, [parts](Ids part) { parts->add(std::move(part)); });
+    }
+}
+
 std::shared_ptr<AccessQueue> Engine::access_queue() const {
     return impl_->access_queue;
 }
@@ -377,6 +420,7 @@ void add(ServiceCounters& sum, const ShardCounters& part) {
     sum.reset_by_client += part.reset_by_client.get();
     sum.reset_by_upstream += part.reset_by_upstream.get();
     sum.reset_by_demotion += part.reset_by_demotion.get();
+    sum.ended_by_operator += part.ended_by_operator.get();
     sum.timed_out += part.timed_out.get();
     sum.no_upstream += part.no_upstream.get();
     sum.no_route += part.no_route.get();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/relay/config.hpp"
+#include "proxy/relay/connection_info.hpp"
 #include "proxy/relay/status.hpp"
 
 #include <cstdint>
@@ -87,6 +88,17 @@ class Engine {
     /// as configured.
     bool set_upstream_weight(const std::string& service, const std::string& upstream,
                              std::optional<unsigned> weight);
+
+    // The open connections. What `done` gets is collected by the workers while they go on working;
+    // it runs on one of their threads.
+
+    /// @param service empty: all. False: no such service, and `done` is not called.
+    /// @param most connections in the list; the others are only counted.
+    bool list_connections(const std::string& service, std::size_t most,
+                          const std::function<void(ConnectionList)>& done);
+    /// Resets both sides. `done(those that were open)`.
+    void disconnect(const std::vector<FlowId>& ids,
+                    const std::function<void(std::vector<FlowId>)>& done);
 
     /// Records of connections that are over, of services with an access log; null: there is none.
     /// After start(). It may outlive the engine; the one that takes from it is the caller's.

@@ -58,6 +58,10 @@ void Flow::end_by_demotion(bool silently) {
     end(silently ? End::DemotedSilently : End::Demoted);
 }
 
+void Flow::end_by_operator() {
+    end(End::ByOperator);
+}
+
 error_code Flow::watch(Peer& peer) {
     return shard_.reactor().watch(peer.socket.get(), kAllEvents, peer, peer.token);
 }
@@ -362,6 +366,9 @@ void Flow::count_end(End reason) {
         case End::Demoted:
         case End::DemotedSilently:
             counters.reset_by_demotion.add();
+            break;
+        case End::ByOperator:
+            counters.ended_by_operator.add();
             break;
         case End::TimedOut:
             counters.timed_out.add();

@@ -1,6 +1,7 @@
 // One relayed connection: two sockets, two directions, one owner.
 #pragma once
 
+#include "proxy/relay/connection_info.hpp"
 #include "proxy/relay/flow_limits.hpp"
 #include "proxy/relay/flow_log.hpp"
 #include "proxy/relay/half.hpp"
@@ -68,6 +69,9 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
     void start(bool awaits_header);
     /// @param silently without any packet: the address is gone.
     void end_by_demotion(bool silently);
+    void end_by_operator();
+    [[nodiscard]] ConnectionInfo describe() const;
+    [[nodiscard]] std::uint16_t service_index() const;
     /// It has, or tries to get, a connection to this upstream.
     [[nodiscard]] bool belongs_to(std::size_t upstream) const {
         return has_place_ && upstream_ == upstream;
@@ -87,6 +91,7 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
         ResetByUpstream,
         Demoted,
         DemotedSilently,
+        ByOperator,
         TimedOut,
         LifetimeOver,
         NoUpstream,
@@ -105,6 +110,7 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
     struct Peer final : EventHandler {
         Peer(Flow& owner, Side which) : flow(owner), side(which) {}
         void on_events(std::uint32_t events) override { flow.on_events(side, events); }
+        Flow* flow_of_client() override { return side == kClient ? &flow : nullptr; }
         Flow& flow;
         const Side side;
         Descriptor socket;
@@ -196,6 +202,7 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
     void abandon(Peer& peer);
     [[nodiscard]] Clock::duration quiet_limit() const;
 
+    [[nodiscard]] FlowId id() const;
     // In flow_report.cpp. With log_ only, but for reached_phase().
     void log_connected();
     void log_fin_of(Side side);

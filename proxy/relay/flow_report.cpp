@@ -1,4 +1,4 @@
-// What a flow says of itself: its record in the access log.
+// What a flow says of itself: its record in the access log, and its line in a list.
 #include "proxy/relay/access_queue.hpp"
 #include "proxy/relay/flow.hpp"
 #include "proxy/relay/service_shard.hpp"
@@ -26,7 +26,7 @@ void Flow::log_fin_of(Side side) {
 
 void Flow::log_end(End reason) {
     AccessRecord record;
-    record.id = {shard_.worker(), peers_[kClient].token};
+    record.id = id();
     record.service = shard_.service_index();
     if (attempts_ > 0) {
         record.upstream = upstream_;
@@ -49,6 +49,44 @@ void Flow::log_end(End reason) {
     }
     record.source = log_->source;
     shard_.access_queue()->put(record);
+}
+
+FlowId Flow::id() const {
+    return {shard_.worker(), peers_[kClient].token};
+}
+
+std::uint16_t Flow::service_index() const {
+    return shard_.service_index();
+}
+
+ConnectionInfo Flow::describe() const {
+    const TimePoint now = shard_.reactor().now();
+    const auto since = [now](TimePoint then) {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(now - then);
+    };
+    ConnectionInfo info;
+    info.id = id();
+    info.service = shard_.config().name;
+    if (const auto addresses = client_addresses()) {
+        info.client = addresses->source;
+        info.virtual_address = addresses->destination;
+    }
+    if (has_place_) {
+        info.upstream = shard_.config().upstreams[upstream_].name;
+    }
+    if (peers_[kUpstream].socket.is_open()) {
+        if (const auto source = local_endpoint(peers_[kUpstream].socket); source.has_value()) {
+            info.source = *source;
+        }
+    }
+    info.age = since(started_);
+    info.idle = since(last_activity_);
+    info.bytes_to_upstream = peers_[kClient].passed_on;
+    info.bytes_to_client = peers_[kUpstream].passed_on;
+    info.phase = reached_phase();
+    info.client_closed = peers_[kClient].half.finished();
+    info.upstream_closed = peers_[kUpstream].half.finished();
+    return info;
 }
 
 FlowPhase Flow::reached_phase() const {
@@ -82,6 +120,8 @@ EndCause Flow::cause_of(End reason) const {
         case End::Demoted:
         case End::DemotedSilently:
             return EndCause::Demotion;
+        case End::ByOperator:
+            return EndCause::Operator;
         case End::TimedOut:
             return timeout_cause();
         case End::LifetimeOver:

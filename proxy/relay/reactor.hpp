@@ -23,10 +23,14 @@
 
 namespace tandem::relay {
 
+class Flow;
+
 /// Receives the events of one descriptor (EPOLLIN…).
 class EventHandler {
   public:
     virtual void on_events(std::uint32_t events) = 0;
+    /// The flow whose client's descriptor this is; null for all others.
+    virtual Flow* flow_of_client() { return nullptr; }
 
   protected:
     ~EventHandler() = default;
@@ -72,6 +76,12 @@ class Reactor final : private EventHandler {
                                     std::uint64_t& token);
     /// Call before closing the descriptor: no event reaches the handler after this.
     void forget(std::uint64_t token) { handlers_.erase(token); }
+
+    /// Null: the registration is over.
+    [[nodiscard]] EventHandler* handler(std::uint64_t token) const { return handlers_.find(token); }
+    // For walking through all registrations.
+    [[nodiscard]] std::size_t slots() const { return handlers_.slots(); }
+    [[nodiscard]] EventHandler* handler_at(std::size_t slot) const { return handlers_.at(slot); }
 
     void schedule(Timer& timer, Clock::duration delay);
     /// Runs the task in the next turn, behind the others. Does nothing when it is queued already.

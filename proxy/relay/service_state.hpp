@@ -49,6 +49,7 @@ struct ShardCounters {
     Counter reset_by_client;
     Counter reset_by_upstream;
     Counter reset_by_demotion;
+    Counter ended_by_operator;
     Counter timed_out;
     Counter no_upstream;
     Counter no_route;

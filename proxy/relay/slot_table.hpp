@@ -42,6 +42,11 @@ class SlotTable {
         return slots_[index].item;
     }
 
+    /// For walking through all of them.
+    [[nodiscard]] std::size_t slots() const { return slots_.size(); }
+    /// Null: the slot is free.
+    [[nodiscard]] Item* at(std::size_t slot) const { return slots_[slot].item; }
+
   private:
     struct Slot {
         Item* item = nullptr;

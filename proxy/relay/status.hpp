@@ -21,6 +21,7 @@ struct ServiceCounters {
     std::uint64_t reset_by_upstream = 0;
     /// Reset by us because the node stopped being active.
     std::uint64_t reset_by_demotion = 0;
+    std::uint64_t ended_by_operator = 0;
     std::uint64_t timed_out = 0;
     /// No upstream could be reached.
     std::uint64_t no_upstream = 0;

@@ -1,5 +1,6 @@
 #include "proxy/relay/worker.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <utility>
@@ -113,6 +114,38 @@ void Worker::serve_queue(std::size_t service) {
 
 void Worker::reset_upstream(std::size_t service, std::size_t upstream) {
     reactor_.post([this, service, upstream] { shards_[service]->reset_upstream(upstream); });
+}
+
+void Worker::list_connections(ConnectionLister::Filter filter, std::size_t most,
+                              std::function<void(ConnectionList)> done) {
+    reactor_.post([this, filter, most, done = std::move(done)]() mutable {
+        auto finish = [this, done = std::move(done)](ConnectionLister& lister,
+                                                     ConnectionList list) {
+            const auto own = std::find_if(listers_.begin(), listers_.end(),
+                                          [&](const auto& each) { return each.get() == &lister; });
+            reactor_.dispose(std::move(*own));
+            listers_.erase(own);
+            done(std::move(list));
+        };
+        listers_.push_back(
+            std::make_unique<ConnectionLister>(reactor_, filter, most, std::move(finish)));
+        listers_.back()->start();
+    });
+}
+
+void Worker::disconnect(std::vector<FlowId> ids, std::function<void(std::vector<FlowId>)> done) {
+    reactor_.post([this, ids = std::move(ids), done = std::move(done)] {
+        std::vector<FlowId> ended;
+        for (const FlowId& id : ids) {
+            EventHandler* const handler =
+                id.worker == index_ ? reactor_.handler(id.token) : nullptr;
+            if (Flow* const flow = handler == nullptr ? nullptr : handler->flow_of_client()) {
+                flow->end_by_operator();
+                ended.push_back(id);
+            }
+        }
+        done(std::move(ended));
+    });
 }
 
 void Worker::retry_admission() {

@@ -1,6 +1,7 @@
 // One worker thread: a reactor and its shard of every service.
 #pragma once
 
+#include "proxy/relay/connection_lister.hpp"
 #include "proxy/relay/reactor.hpp"
 #include "proxy/relay/service_shard.hpp"
 
@@ -43,6 +44,11 @@ class Worker {
     void purge(const std::string& instance);
     void set_table(std::size_t service, std::shared_ptr<const MaglevTable> table);
     void retry_admission();
+    /// `done(list)` runs on the worker's thread, some turns later; not when the worker ends first.
+    void list_connections(ConnectionLister::Filter filter, std::size_t most,
+                          std::function<void(ConnectionList)> done);
+    /// `done(those that were there)` runs on the worker's thread. Those of other workers are not.
+    void disconnect(std::vector<FlowId> ids, std::function<void(std::vector<FlowId>)> done);
     void serve_queue(std::size_t service);
     /// The upstream went down: ends its connections.
     void reset_upstream(std::size_t service, std::size_t upstream);
@@ -60,6 +66,8 @@ class Worker {
     const std::size_t index_;
     Reactor reactor_;
     std::vector<std::unique_ptr<ServiceShard>> shards_;
+    /// Those that are under way.
+    std::vector<std::unique_ptr<ConnectionLister>> listers_;
     std::thread thread_;
     std::atomic<bool> question_open_{false};
     bool stopping_ = false;

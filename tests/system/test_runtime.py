@@ -89,3 +89,30 @@ def test_access_log_names_who_ended_each_connection_and_survives_rotation(pair):
         wait_for("a connection", lambda: pair.node1.status()["services"][0]["active"] == 1, 5)
         assert pair.node1.tandemctl("failover").returncode in (0, 5)
         wait_for("the record of the demotion", lambda: lines()[-1]["cause"] == "demotion", 5)
+
+
+def test_connections_are_listed_and_ended_by_the_operator(pair):
+    pair.start()
+    node = pair.node1
+    with pair.lab.client.connect(pair.lab.vip, 80, 5) as connection:
+        def listed():
+            return json.loads(node.tandemctl("--json", "connections").stdout)["connections"]
+
+        wait_for("the connection in the list", lambda: len(listed()) == 1, 5)
+        entry = listed()[0]
+        host, port = connection.getsockname()
+        assert entry["client"] == f"{host}:{port}"
+        assert entry["source"].startswith(f"{pair.lab.vip}:")
+        assert entry["id"] in node.tandemctl("connections", entry["service"]).stdout
+        assert node.tandemctl("connections", "198.51.100.250:1").returncode == 2
+        assert node.tandemctl("disconnect", "none").returncode == 2
+        result = node.tandemctl("disconnect", entry["id"])
+        assert (result.returncode, result.stdout) == (0, "1 connection ended\n")
+        connection.settimeout(5)
+        try:
+            assert connection.recv(1) is None, "not reset"
+        except ConnectionResetError:
+            pass
+    assert node.tandemctl("disconnect", entry["id"]).returncode == 3
+    assert node.status()["services"][0]["ended_by_operator"] == 1
+    assert "CONNECTIONS_ENDED" in node.tandemctl("events").stdout

@@ -101,10 +101,22 @@ TEST(CommandLine, Upstream) {
     EXPECT_EQ(upstream({"weight", "65535"}).weight, 65535U);
 }
 
+TEST(CommandLine, ConnectionsAndDisconnect) {
+    const auto connections = [](const Arguments& arguments) {
+        return std::get<ConnectionsRequest>(parsed(arguments).command);
+    };
+    EXPECT_EQ(connections({"connections"}).service, "");
+    EXPECT_EQ(connections({"connections"}).limit, 1000U);
+    EXPECT_EQ(connections({"connections", "S:80", "--limit", "0"}).service, "S:80");
+    EXPECT_EQ(connections({"connections", "S:80", "--limit", "0"}).limit, 0U);
+    EXPECT_THAT(std::get<DisconnectRequest>(parsed({"disconnect", "0-1-2", "0-3-4"}).command).ids,
+                ElementsAre("0-1-2", "0-3-4"));
+}
+
 TEST(CommandLine, HelpOfProgramAndCommands) {
     EXPECT_EQ(finished({"--help"}).code, ExitCode::Done);
-    for (const char* command :
-         {"status", "failover", "resume", "events", "upstream", "check", "version"}) {
+    for (const char* command : {"status", "failover", "resume", "events", "upstream", "connections",
+                                "disconnect", "check", "version"}) {
         EXPECT_THAT(finished({"--help"}).text, HasSubstr(command));
         EXPECT_EQ(finished({command, "--help"}).code, ExitCode::Done);
         EXPECT_THAT(finished({command, "-h"}).text,
@@ -116,7 +128,7 @@ TEST(CommandLine, HelpOfProgramAndCommands) {
 TEST(CommandLine, HelpFitsEightyColumns) {
     for (const Arguments& arguments :
          {Arguments{"--help"}, Arguments{"failover", "--help"}, Arguments{"events", "--help"},
-          Arguments{"upstream", "--help"}}) {
+          Arguments{"upstream", "--help"}, Arguments{"connections", "--help"}}) {
         std::istringstream text(finished(arguments).text);
         for (std::string line; std::getline(text, line);) {
             EXPECT_LE(line.size(), 80U) << line;
@@ -136,11 +148,14 @@ TEST(CommandLine, UsageErrorsSayWhatIsWrong) {
         {{"upstream", "a", "b", "off"}, "expected drain, ready, down or weight, got 'off'"},
         {{"upstream", "a", "b", "drain", "5"}, "nothing may follow here, got '5'"},
         {{"upstream", "a", "b", "weight", "5", "6"}, "nothing may follow here, got '6'"},
-        {{"upstream", "a", "b", "weight", "65536"}, "expected 0 to 65535 or default"},
-        {{"upstream", "a", "b", "weight", "5x"}, "expected 0 to 65535 or default"},
-        {{"upstream", "a", "b", "weight", ""}, "expected 0 to 65535 or default"},
-        {{"connections"}, "does not have"},
-        {{"disconnect", "1"}, "does not have"},
+        {{"upstream", "a", "b", "weight", "65536"},
+         "expected default, or a number from 0 to 65535"},
+        {{"upstream", "a", "b", "weight", "5x"}, "expected default, or a number from 0 to 65535"},
+        {{"upstream", "a", "b", "weight", ""}, "expected default, or a number from 0 to 65535"},
+        {{"connections", "a", "b"}, "takes one SERVICE, got 'b' too"},
+        {{"connections", "--limit", "10001"}, "--limit: expected a number from 0 to 10000"},
+        {{"connections", "--limit", "x"}, "--limit"},
+        {{"disconnect"}, "disconnect needs 1 to 1024 IDs"},
         {{"reload"}, "does not have"},
         {{"metrics"}, "does not have"},
         {{"status", "x"}, "takes no argument"},

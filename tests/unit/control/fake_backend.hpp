@@ -44,6 +44,14 @@ class FakeBackend : public Backend {
         upstream_request = request;
         answer("upstream", std::move(handler));
     }
+    void connections(const ConnectionsRequest& request, ReplyHandler handler) override {
+        connections_request = request;
+        answer("connections", std::move(handler));
+    }
+    void disconnect(const DisconnectRequest& request, ReplyHandler handler) override {
+        disconnect_request = request;
+        answer("disconnect", std::move(handler));
+    }
     void check(const std::string& path, ReplyHandler handler) override {
         checked_path = path;
         answer("check", std::move(handler));
@@ -72,6 +80,8 @@ class FakeBackend : public Backend {
     std::vector<std::string> resumed;
     Caller resume_caller;
     UpstreamRequest upstream_request;
+    ConnectionsRequest connections_request;
+    DisconnectRequest disconnect_request;
     std::string checked_path;
     EventQuery event_query;
     EventLog log{1000};

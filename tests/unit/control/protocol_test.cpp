@@ -132,6 +132,36 @@ TEST(Protocol, BadUpstreamOrdersAreRefused) {
     }
 }
 
+TEST(Protocol, ConnectionsAndDisconnect) {
+    const auto plain = accepted<ConnectionsRequest>("GET", "/v1/connections");
+    EXPECT_EQ(plain.service, "");
+    EXPECT_EQ(plain.limit, 1000U);
+    const auto full = accepted<ConnectionsRequest>(
+        "GET", "/v1/connections?limit=10000&service=%5B2001:db8::1%5D:80");
+    EXPECT_EQ(full.service, "[2001:db8::1]:80");
+    EXPECT_EQ(full.limit, 10'000U);
+    EXPECT_THAT(accepted<DisconnectRequest>("POST", "/v1/disconnect", R"({"ids":["a"]})").ids,
+                ElementsAre("a"));
+    std::string ids = R"({"ids":[")" + std::string(1, 'x') + '"';
+    for (int index = 0; index < 1024; ++index) {
+        ids += ",\"x\"";
+    }
+    const std::pair<const char*, std::string> cases[] = {
+        {"/v1/disconnect", ""},
+        {"/v1/disconnect", R"({"ids":[]})"},
+        {"/v1/disconnect", R"({"ids":"a"})"},
+        {"/v1/disconnect", R"({"ids":[1]})"},
+        {"/v1/disconnect", ids + "]}"},
+    };
+    for (const auto& [target, body] : cases) {
+        EXPECT_THAT(message_of(refused("POST", target, body)), HasSubstr("ids")) << body;
+    }
+    for (const char* query :
+         {"?limit=10001", "?limit=-1", "?limit=", "?service=", "?x=1", "?limit", "?service=%5"}) {
+        EXPECT_EQ(refused("GET", std::string("/v1/connections") + query).status, 400U) << query;
+    }
+}
+
 TEST(Protocol, EventsQuery) {
     const auto plain = accepted<EventsCommand>("GET", "/v1/events");
     EXPECT_EQ(plain.query.after_sequence, 0U);
@@ -253,7 +283,9 @@ TEST(Protocol, TheClientsRequestsComeBackAsTheyWere) {
              FailoverRequest{}, failover, EventsCommand{}, events,
              UpstreamRequest{"S", "U", UpstreamRequest::Order::Drain, {}, {}},
              UpstreamRequest{"S", "U", UpstreamRequest::Order::Weight, {}, {}},
-             UpstreamRequest{"S", "U", UpstreamRequest::Order::Weight, 7, {}}}) {
+             UpstreamRequest{"S", "U", UpstreamRequest::Order::Weight, 7, {}}, ConnectionsRequest{},
+             ConnectionsRequest{"[2001:db8::1]:80 &=%", 7},
+             DisconnectRequest{{"0-1-2", "0-3-4"}, {}}}) {
         const Request request = to_request(command);
         const auto parsed = parse_request(request.method, request.target, request.body);
         ASSERT_TRUE(std::holds_alternative<Command>(parsed)) << request.target;

@@ -60,9 +60,15 @@ TEST(Server, RoutesEveryCommand) {
     ask(node, http_post("/v1/resume", R"({"instances":["VI_2"]})"));
     ask(node, http_post("/v1/check", R"({"path":"/etc/tandem.conf"})"));
     ask(node, http_post("/v1/upstream", R"({"service":"S","upstream":"U","order":"drain"})"));
+    ask(node, http_get("/v1/connections?service=S:80&limit=5"));
+    ask(node, http_post("/v1/disconnect", R"({"ids":["0-1-2"]})"));
     ask(node, http_get("/v1/events?after=3"));
-    EXPECT_THAT(node.backend.calls,
-                ElementsAre("version", "failover", "resume", "check", "upstream", "events"));
+    EXPECT_THAT(node.backend.calls, ElementsAre("version", "failover", "resume", "check",
+                                                "upstream", "connections", "disconnect", "events"));
+    EXPECT_EQ(node.backend.connections_request.service, "S:80");
+    EXPECT_EQ(node.backend.connections_request.limit, 5U);
+    EXPECT_THAT(node.backend.disconnect_request.ids, ElementsAre("0-1-2"));
+    EXPECT_EQ(node.backend.disconnect_request.caller.user_id, ::getuid());
     EXPECT_EQ(node.backend.upstream_request.upstream, "U");
     EXPECT_THAT(node.backend.failover_request.instances, ElementsAre("VI_1"));
     EXPECT_EQ(node.backend.failover_request.direction, FailoverRequest::Direction::Here);

@@ -148,6 +148,18 @@ TEST(Tandemctl, SendsUpstreamOrders) {
     EXPECT_EQ(node.backend.upstream_request.weight, 7U);
 }
 
+TEST(Tandemctl, ListsAndEndsConnections) {
+    ServerThread node;
+    node.backend.reply = {ExitCode::Done, "", {{"connections", {{{"id", "0-1-2"}}}}, {"total", 3}}};
+    const Result list = run_with(node, {"connections", "S:80"});
+    EXPECT_EQ(list.code, 0);
+    EXPECT_THAT(list.output, HasSubstr("\n0-1-2 "));
+    EXPECT_THAT(list.output, HasSubstr("\nand 2 more\n"));
+    EXPECT_EQ(node.backend.connections_request.service, "S:80");
+    EXPECT_EQ(run_with(node, {"disconnect", "0-1-2"}).code, 0);
+    EXPECT_THAT(node.backend.disconnect_request.ids, ElementsAre("0-1-2"));
+}
+
 TEST(Tandemctl, StatusAsTextAndAsJson) {
     ServerThread node;
     node.backend.reply = {ExitCode::Done, "", boost::json::parse(test::kStatus)};
