@@ -30,7 +30,7 @@ class LineWriter {
     LineWriter(std::string& out, Format format) : out_(out), json_(format == Format::Json) {}
 
     void time(std::string_view value) {
-        out_ += json_ ? "{\"time\":\"" : "";
+        out_ += json_ ? R"({"time":")" : "";
         out_ += value;
         out_ += json_ ? "\"" : "";
     }
@@ -88,8 +88,8 @@ class LineWriter {
     }
     void append_number(std::uint64_t value) {
         std::array<char, 24> digits{};
-        const auto end = std::to_chars(digits.begin(), digits.end(), value).ptr;
-        out_.append(digits.begin(), end);
+        char* const end = std::to_chars(digits.begin(), digits.end(), value).ptr;
+        out_.append(digits.data(), end);
     }
 
     std::string& out_;
