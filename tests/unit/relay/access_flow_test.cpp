@@ -185,6 +185,46 @@ TEST_F(AccessFlow, ClientsThatAreRefusedHaveARecordToo) {
     expect(next(), EndedBy::Tandem, EndCause::ClientRate, FlowPhase::Accept);
 }
 
+TEST_F(AccessFlow, WaitingForAPlaceIsAPhase) {
+    ServiceConfig config = service();
+    config.upstreams[0].balance.upper_threshold = 1;
+    config.balance.queue_limit = 1;
+    config.balance.queue_timeout = 50ms;
+    start(config);
+    establish();
+    Stream waiting = relay->connect();
+    expect(next(), EndedBy::Tandem, EndCause::QueueTimeout, FlowPhase::Queue);
+}
+
+TEST_F(AccessFlow, AnUpstreamThatGoesDownEndsItsConnections) {
+    ServiceConfig config = service();
+    config.upstreams[0].balance.reset_on_down = true;
+    start(config);
+    establish();
+    relay->engine().set_upstream_admin("service", "upstream0", AdminState::Down);
+    expect(next(), EndedBy::Tandem, EndCause::UpstreamDown, FlowPhase::Relay);
+}
+
+TEST_F(AccessFlow, TheClientThatAProxyHeaderNamesCounts) {
+    ServiceConfig config = service();
+    config.preread.proxy_senders = {{make_address("127.0.0.1"), 32}};
+    start(config);
+    client = relay->connect();
+    ASSERT_TRUE(client.send("PROXY TCP4 203.0.113.7 198.51.100.100 40112 443\r\nhello"));
+    server = upstream.accept();
+    ASSERT_EQ(server.receive(5), "hello");
+    client.reset();
+    AccessRecord record = next();
+    EXPECT_EQ(record.client, Endpoint(make_address("203.0.113.7"), 40'112));
+    EXPECT_EQ(record.virtual_address, Endpoint(make_address("198.51.100.100"), 443));
+    EXPECT_EQ(record.bytes_to_upstream, 5U);
+    client = relay->connect();
+    ASSERT_TRUE(client.send("GET / HTTP/1.1\r\n"));
+    record = next();
+    expect(record, EndedBy::Tandem, EndCause::BadProxyHeader, FlowPhase::Preread);
+    EXPECT_EQ(record.client, client.local());
+}
+
 TEST_F(AccessFlow, TheGateAndADemotionLeaveRecords) {
     ServiceConfig config = service();
     config.instance = "VI_1";
