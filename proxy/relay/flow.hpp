@@ -203,6 +203,8 @@ class Flow final : public Task, public Timer, public FlowHook, public QueueHook 
     [[nodiscard]] Clock::duration quiet_limit() const;
 
     [[nodiscard]] FlowId id() const;
+    /// Of the connection to the upstream; asks the kernel only when that chose the port.
+    [[nodiscard]] Endpoint source_endpoint() const;
     // In flow_report.cpp. With log_ only, but for reached_phase().
     void log_connected();
     void log_fin_of(Side side);

@@ -13,9 +13,7 @@ void Flow::set_log(const Endpoint& client) {
 
 void Flow::log_connected() {
     log_->connect_time = last_activity_ - started_;
-    if (const auto source = local_endpoint(peers_[kUpstream].socket); source.has_value()) {
-        log_->source = *source;
-    }
+    log_->source = source_endpoint();
 }
 
 void Flow::log_fin_of(Side side) {
@@ -55,6 +53,14 @@ FlowId Flow::id() const {
     return {shard_.worker(), peers_[kClient].token};
 }
 
+Endpoint Flow::source_endpoint() const {
+    if (lease_.port != 0) {
+        return shard_.sources(upstream_).endpoint(lease_);
+    }
+    const auto local = local_endpoint(peers_[kUpstream].socket);
+    return local.has_value() ? *local : Endpoint();
+}
+
 std::uint16_t Flow::service_index() const {
     return shard_.service_index();
 }
@@ -75,9 +81,7 @@ ConnectionInfo Flow::describe() const {
         info.upstream = shard_.config().upstreams[upstream_].name;
     }
     if (peers_[kUpstream].socket.is_open()) {
-        if (const auto source = local_endpoint(peers_[kUpstream].socket); source.has_value()) {
-            info.source = *source;
-        }
+        info.source = source_endpoint();
     }
     info.age = since(started_);
     info.idle = since(last_activity_);

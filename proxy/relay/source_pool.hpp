@@ -46,6 +46,10 @@ class SourcePool {
     ConnectAttempt connect(const Endpoint& target, PortShare share, TimePoint now, int bound);
     void give_back(SourceLease lease, PortState state, TimePoint now);
 
+    /// Where a connection comes from. @pre lease.port != 0.
+    [[nodiscard]] Endpoint endpoint(SourceLease lease) const {
+        return {sources_[lease.source].address, lease.port};
+    }
     [[nodiscard]] std::size_t ports_in_use() const;
     /// Zero: not bounded here.
     [[nodiscard]] std::size_t ports(PortShare share) const;

@@ -80,6 +80,17 @@ TEST_F(AccessFlow, AnOrderlyConnectionHasEverything) {
     EXPECT_FALSE(relay->engine().access_queue()->take(another));
 }
 
+TEST_F(AccessFlow, ASourceOfThePoolIsKnownWithoutAskingTheKernel) {
+    ServiceConfig config = service();
+    config.source_addresses = {make_address("127.0.0.5")};
+    start(config);
+    establish();
+    const Endpoint source = server.remote();
+    EXPECT_EQ(source.address(), make_address("127.0.0.5"));
+    client.reset();
+    EXPECT_EQ(next().source, source);
+}
+
 TEST_F(AccessFlow, TheUpstreamClosesFirst) {
     start(service());
     establish();
