@@ -2,7 +2,7 @@
 set(BOOST_INCLUDEDIR /usr/include)
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json program_options)
-find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
 find_package(spdlog REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(libmnl REQUIRED IMPORTED_TARGET libmnl)
@@ -18,6 +18,11 @@ target_compile_definitions(tandem_asio PUBLIC
     BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ERROR_CODE_HEADER_ONLY)
 target_link_libraries(tandem_asio PUBLIC Boost::headers Threads::Threads)
 target_compile_features(tandem_asio PUBLIC cxx_std_20)
+
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/asio_ssl.cpp
+    CONTENT "#include <boost/asio/ssl/impl/src.hpp>\n")
+add_library(tandem_asio_ssl STATIC ${CMAKE_BINARY_DIR}/generated/asio_ssl.cpp)
+target_link_libraries(tandem_asio_ssl PUBLIC tandem_asio OpenSSL::SSL)
 
 add_library(tandem_beast STATIC ${CMAKE_BINARY_DIR}/generated/beast.cpp)
 target_compile_definitions(tandem_beast PUBLIC BOOST_BEAST_SEPARATE_COMPILATION)

@@ -18,14 +18,16 @@ def vip_lease(advert_int):
 
 
 def service(port, upstreams=("up1", "up2"), upstream_port=8080, address=VIP4, algorithm="rr", check=True,
-            delay_loop=1, lines=()):
-    """One virtual_server block."""
+            delay_loop=1, lines=(), checkers=()):
+    """One virtual_server block. `checkers`: the lines of each real_server's checks, instead of a TCP_CHECK."""
     text = [f"virtual_server {address} {port} {{", f"    delay_loop {delay_loop}", f"    lb_algo {algorithm}",
             "    protocol TCP", *(f"    {line}" for line in lines)]
     for upstream in upstreams:
         text.append(f"    real_server {address4(upstream)} {upstream_port} {{")
         text.append("        weight 1")
-        if check:
+        if checkers:
+            text += [f"        {line}" for line in checkers]
+        elif check:
             text += ["        TCP_CHECK {", "            connect_timeout 1", "        }"]
         text.append("    }")
     return "\n".join([*text, "}"])

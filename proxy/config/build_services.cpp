@@ -15,43 +15,16 @@ std::string endpoint_name(const relay::Endpoint& endpoint) {
            std::to_string(endpoint.port());
 }
 
-/// `own` wins over `inherited`.
-CheckDraft merged(const CheckDraft& inherited, const CheckDraft& own) {
-    CheckDraft result = inherited;
-    take(result.delay_loop, own.delay_loop);
-    take(result.connect_timeout, own.connect_timeout);
-    take(result.retry, own.retry);
-    take(result.delay_before_retry, own.delay_before_retry);
-    take(result.warmup, own.warmup);
-    take(result.alpha, own.alpha);
-    return result;
-}
-
-relay::HealthCheckConfig build_check(const CheckDraft& inherited, const CheckerDraft& checker,
-                                     const relay::Endpoint& endpoint) {
-    const CheckDraft draft = merged(inherited, checker.check);
-    relay::HealthCheckConfig check;
-    check.interval = draft.delay_loop.value_or(kDelayLoop);
-    check.connect_timeout = draft.connect_timeout.value_or(kCheckConnectTimeout);
-    check.retries = draft.retry.value_or(kCheckRetries);
-    check.delay_before_retry =
-        draft.delay_before_retry.value_or(checker.http ? kHttpDelayBeforeRetry : kDelayBeforeRetry);
-    check.warmup = draft.warmup.value_or(check.interval);
-    check.start_down = draft.alpha.value_or(false);
-    const relay::Endpoint target(checker.connect_ip.value_or(endpoint.address()),
-                                 checker.connect_port.value_or(endpoint.port()));
-    if (target != endpoint) {
-        check.target = target;
-    }
-    return check;
-}
-
 /// Builds one service; each step handles one group of keywords.
 class ServiceBuilder {
   public:
-    ServiceBuilder(const ServiceDraft& draft, const AccessLogDraft& global_log, const Model& model,
-                   Reporter& reporter)
-        : draft_(draft), global_log_(global_log), model_(model), reporter_(reporter) {}
+    ServiceBuilder(const ServiceDraft& draft, const AccessLogDraft& global_log, Model& model,
+                   CommandResolver& commands, Reporter& reporter)
+        : draft_(draft),
+          global_log_(global_log),
+          model_(model),
+          commands_(commands),
+          reporter_(reporter) {}
 
     relay::ServiceConfig build() {
         result_.name = endpoint_name(draft_.listen);
@@ -180,10 +153,8 @@ class ServiceBuilder {
         upstream.proxy_protocol = draft.proxy_protocol.value_or(
             draft_.proxy_protocol.value_or(relay::ProxyProtocol::Off));
         upstream.route = draft.route;
-        if (draft.checker) {
-            upstream.check =
-                build_check(merged(draft_.check, draft.check), *draft.checker, upstream.endpoint);
-        }
+        upstream.checks = build_checks(model_, draft_, draft, upstream.endpoint,
+                                       label() + upstream.name + ": ", commands_, reporter_);
         result_.upstreams.push_back(std::move(upstream));
     }
 
@@ -197,7 +168,8 @@ class ServiceBuilder {
 
     const ServiceDraft& draft_;
     const AccessLogDraft& global_log_;
-    const Model& model_;
+    Model& model_;
+    CommandResolver& commands_;
     Reporter& reporter_;
     relay::ServiceConfig result_;
 };
@@ -248,9 +220,10 @@ relay::ServiceConfig moved(relay::ServiceConfig service, unsigned offset) {
     service.listen = moved(service.listen, offset);
     service.name = endpoint_name(service.listen);
     for (relay::UpstreamConfig& upstream : service.upstreams) {
-        auto& check = upstream.check;
-        if (check && check->target && check->target->port() == upstream.endpoint.port()) {
-            check->target = moved(*check->target, offset);
+        for (relay::HealthCheckConfig& check : upstream.checks) {
+            if (check.target && check.target->port() == upstream.endpoint.port()) {
+                check.target = moved(*check.target, offset);
+            }
         }
         upstream.endpoint = moved(upstream.endpoint, offset);
         upstream.name = endpoint_name(upstream.endpoint);
@@ -299,13 +272,14 @@ bool is_free(const Model& model, const relay::Endpoint& listen, const Position& 
 
 }  // namespace
 
-void build_services(Model& model, const Drafts& drafts, Reporter& reporter) {
+void build_services(Model& model, const Drafts& drafts, CommandResolver& commands,
+                    Reporter& reporter) {
     for (const ServiceDraft& draft : drafts.services) {
         if (!is_free(model, draft.listen, draft.at, reporter)) {
             continue;
         }
         const relay::ServiceConfig first =
-            ServiceBuilder(draft, drafts.global.access_log, model, reporter).build();
+            ServiceBuilder(draft, drafts.global.access_log, model, commands, reporter).build();
         const unsigned count = count_ports(draft, reporter);
         for (unsigned offset = 0; offset < count; ++offset) {
             relay::ServiceConfig service = moved(first, offset);

@@ -10,6 +10,7 @@ namespace tandem::config {
 
 inline constexpr std::chrono::milliseconds kDelayLoop = std::chrono::seconds{60};
 inline constexpr unsigned kCheckRetries = 1;
+inline constexpr unsigned kProgramRetries = 0;
 inline constexpr std::chrono::milliseconds kDelayBeforeRetry = std::chrono::seconds{1};
 /// HTTP_GET and SSL_GET wait longer by default.
 inline constexpr std::chrono::milliseconds kHttpDelayBeforeRetry = std::chrono::seconds{3};

@@ -208,13 +208,28 @@ struct CheckDraft {
     std::optional<Milliseconds> delay_before_retry;
     std::optional<Milliseconds> warmup;
     std::optional<bool> alpha;
+    std::optional<unsigned> rise;
 };
 
+/// One checker of a real_server; what belongs to another kind stays as it is.
 struct CheckerDraft {
+    /// "TCP_CHECK"…
+    std::string kind;
+    Position at;
     CheckDraft check;
     std::optional<IpAddress> connect_ip;
     std::optional<std::uint16_t> connect_port;
-    bool http = false;
+    // TCP_CHECK.
+    relay::TcpCheck tcp;
+    // HTTP_GET, SSL_GET.
+    std::vector<relay::UrlCheck> urls;
+    unsigned http_version = 10;
+    std::optional<std::string> virtual_host;
+    // MISC_CHECK.
+    std::optional<CommandDraft> program;
+    CommandDraft account;
+    std::optional<Milliseconds> timeout;
+    bool dynamic = false;
 };
 
 /// What is read before a real_server is chosen.
@@ -231,7 +246,8 @@ struct UpstreamDraft {
     std::optional<unsigned> weight;
     UpstreamBalanceDraft balance;
     CheckDraft check;
-    std::optional<CheckerDraft> checker;
+    std::vector<CheckerDraft> checkers;
+    std::optional<std::string> virtual_host;
     std::vector<Located<IpAddress>> sources;
     std::optional<relay::ProxyProtocol> proxy_protocol;
     relay::RouteConfig route;
@@ -241,6 +257,7 @@ struct ServiceDraft {
     Position at;
     relay::Endpoint listen;
     CheckDraft check;
+    std::optional<std::string> virtual_host;
     ServiceBalanceDraft balance;
     std::string kind;
     bool protocol_given = false;
@@ -327,7 +344,15 @@ void build_authentication(vrrp::InstanceConfig& election, const InstanceDraft& d
 void build_relations(Model& model, const BuildContext& context, CommandResolver& commands);
 /// After the upstreams are in the service.
 void build_preread(relay::ServiceConfig& service, const ServiceDraft& draft, Reporter& reporter);
-void build_services(Model& model, const Drafts& drafts, Reporter& reporter);
+void build_services(Model& model, const Drafts& drafts, CommandResolver& commands,
+                    Reporter& reporter);
+/// The checks of one upstream, whose endpoint is known.
+/// @param label names the upstream in messages.
+std::vector<relay::HealthCheckConfig> build_checks(Model& model, const ServiceDraft& service,
+                                                   const UpstreamDraft& draft,
+                                                   const relay::Endpoint& endpoint,
+                                                   const std::string& label,
+                                                   CommandResolver& commands, Reporter& reporter);
 /// Everything about the choice of an upstream; after the service's upstreams are known.
 /// @param label names the service in messages.
 void build_balance(relay::ServiceConfig& service, const ServiceDraft& draft,

@@ -169,7 +169,7 @@ LoadResult load_from(const LoadOptions& options, Environment& environment) {
     build_global(result.model, context, commands);
     build_instances(result.model, context);
     build_relations(result.model, context, commands);
-    build_services(result.model, drafts, reporter);
+    build_services(result.model, drafts, commands, reporter);
     if (options.check_host) {
         check_host(drafts, environment, reporter);
     }

@@ -153,6 +153,8 @@ struct Model {
     std::vector<InstanceSettings> instances;
     std::vector<SyncGroupSettings> groups;
     std::vector<relay::ServiceConfig> services;
+    /// Of MISC_CHECK: relay::ProgramCheck::program is an index into these.
+    std::vector<Command> check_programs;
 };
 
 }  // namespace tandem::config

@@ -1,6 +1,7 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
 #include "proxy/config/read_access_log.hpp"
+#include "proxy/config/read_checks.hpp"
 #include "proxy/config/read_limits.hpp"
 
 #include <algorithm>
@@ -19,97 +20,10 @@ constexpr std::int64_t kHighestRate = 1'000'000;
 constexpr auto kLongestUserTimeout = std::chrono::hours{24};
 constexpr std::int64_t kMostQuorum = 4'294'967'295;
 
-// The values that virtual_server, real_server and the checkers share; all have a `check`.
-template <class Target>
-void set_delay_loop(Target& target, const Value& value) {
-    target.check.delay_loop = value.milliseconds();
-}
-template <class Target>
-void set_connect_timeout(Target& target, const Value& value) {
-    target.check.connect_timeout = value.milliseconds();
-}
-template <class Target>
-void set_retry(Target& target, const Value& value) {
-    target.check.retry = static_cast<unsigned>(value.integer);
-}
-template <class Target>
-void set_delay_before_retry(Target& target, const Value& value) {
-    target.check.delay_before_retry = value.milliseconds();
-}
-template <class Target>
-void set_warmup(Target& target, const Value& value) {
-    target.check.warmup = value.milliseconds();
-}
-template <class Target>
-void set_alpha(Target& target, const Value& value) {
-    target.check.alpha = value.flag;
-}
-
 constexpr ValueSpec kPeriod = duration(1ms, kLongestDuration);
 constexpr ValueSpec kDelay = duration(0s, kLongestDuration);
 constexpr ValueSpec kRetries = integer(0, 1'000'000);
-
-constexpr Keyword<CheckerDraft> kCheckerKeywords[] = {
-    {"delay_loop", kPeriod, set_delay_loop<CheckerDraft>},
-    {"connect_timeout", kPeriod, set_connect_timeout<CheckerDraft>},
-    {"retry", kRetries, set_retry<CheckerDraft>},
-    {"nb_get_retry", kRetries, set_retry<CheckerDraft>},
-    {"delay_before_retry", kDelay, set_delay_before_retry<CheckerDraft>},
-    {"warmup", kDelay, set_warmup<CheckerDraft>},
-    {"alpha", boolean(), set_alpha<CheckerDraft>},
-    {"connect_ip", address(), [](CheckerDraft& c, const Value& v) { c.connect_ip = v.address; }},
-    {"connect_port", integer(1, 65535),
-     [](CheckerDraft& c, const Value& v) {
-         c.connect_port = static_cast<std::uint16_t>(v.integer);
-     }},
-};
-
-constexpr Unused kCheckerUnused[] = {
-    {Treatment::Note,
-     "has no effect: checks run from the node's own address, so that they also work while the "
-     "other node is active",
-     "", "bindto bind_port bind_if fwmark"},
-    {Treatment::Note, "has no effect", "", "log_all_failures"},
-};
-
-/// Words of the other checkers; the note for the whole checker covers them.
-bool checker_knows(const std::string& keyword) {
-    return std::any_of(std::begin(kCheckerKeywords), std::end(kCheckerKeywords),
-                       [&](const auto& known) { return known.name == keyword; });
-}
-
-void read_tcp_check(UpstreamDraft& upstream, const Value& value) {
-    if (upstream.checker) {
-        value.reporter.warning(value.statement.keyword.at,
-                               "a second check of one real_server is ignored in this version",
-                               "keep one check");
-        return;
-    }
-    read_block(upstream.checker.emplace(), value.statement.block, "in TCP_CHECK", kCheckerKeywords,
-               kCheckerUnused, value.reporter);
-}
-
-void read_other_check(UpstreamDraft& upstream, const Value& value) {
-    const std::string& name = value.statement.keyword.text;
-    if (upstream.checker) {
-        value.reporter.warning(value.statement.keyword.at,
-                               "a second check of one real_server is ignored in this version",
-                               "keep one check");
-        return;
-    }
-    value.reporter.note(value.statement.keyword.at,
-                        "'" + name +
-                            "': tandem makes a TCP connect check to the same address and port "
-                            "instead");
-    CheckerDraft& checker = upstream.checker.emplace();
-    checker.http = name == "HTTP_GET" || name == "SSL_GET";
-    std::vector<Statement> known;
-    std::copy_if(value.statement.block.begin(), value.statement.block.end(),
-                 std::back_inserter(known), [](const Statement& statement) {
-                     return !statement.ignored && checker_knows(statement.keyword.text);
-                 });
-    read_block(checker, known, "in this check", kCheckerKeywords, kCheckerUnused, value.reporter);
-}
+constexpr ValueSpec kRise = integer(1, 1'000'000);
 
 /// source_address ADDRESS...
 void read_sources(std::vector<Located<IpAddress>>& sources, const Value& value) {
@@ -167,20 +81,23 @@ constexpr Keyword<UpstreamDraft> kUpstreamKeywords[] = {
     {"delay_before_retry", kDelay, set_delay_before_retry<UpstreamDraft>},
     {"warmup", kDelay, set_warmup<UpstreamDraft>},
     {"alpha", boolean(), set_alpha<UpstreamDraft>},
+    {"rise", kRise, set_rise<UpstreamDraft>},
+    {"fall", kRise, set_fall<UpstreamDraft>},
+    {"virtualhost", word(), [](UpstreamDraft& u, const Value& v) { u.virtual_host = v.word; }},
     {"proxy_protocol", word(),
      [](UpstreamDraft& u, const Value& v) { read_proxy_protocol(u.proxy_protocol, v); }},
     {"sni", any(), [](UpstreamDraft& u, const Value& v) { read_server_names(u.route, v); }},
     {"alpn", any(), [](UpstreamDraft& u, const Value& v) { read_protocols(u.route, v); }},
-    {"TCP_CHECK", block(), read_tcp_check},
-    {"HTTP_GET", block(), read_other_check},
-    {"SSL_GET", block(), read_other_check},
-    {"SMTP_CHECK", block(), read_other_check},
-    {"MISC_CHECK", block(), read_other_check},
-    {"DNS_CHECK", block(), read_other_check},
-    {"UDP_CHECK", block(), read_other_check},
-    {"PING_CHECK", block(), read_other_check},
-    {"FILE_CHECK", block(), read_other_check},
-    {"BFD_CHECK", block(), read_other_check},
+    {"TCP_CHECK", block(), read_checker},
+    {"HTTP_GET", block(), read_checker},
+    {"SSL_GET", block(), read_checker},
+    {"SMTP_CHECK", block(), read_checker},
+    {"MISC_CHECK", block(), read_checker},
+    {"DNS_CHECK", block(), read_checker},
+    {"UDP_CHECK", block(), read_checker},
+    {"PING_CHECK", block(), read_checker},
+    {"FILE_CHECK", block(), read_checker},
+    {"BFD_CHECK", block(), read_checker},
 };
 
 constexpr Unused kUpstreamUnused[] = {
@@ -193,8 +110,7 @@ constexpr Unused kUpstreamUnused[] = {
     {Treatment::Note,
      "has no effect: every connection is relayed in user space, whatever the method", "",
      "lvs_method lb_kind"},
-    {Treatment::Note, "has no effect in this version", "",
-     "virtualhost snmp_name log_all_failures"},
+    {Treatment::Note, "has no effect in this version", "", "snmp_name log_all_failures"},
 };
 
 std::string lower_case(std::string text) {
@@ -287,6 +203,9 @@ constexpr Keyword<ServiceDraft> kServiceKeywords[] = {
     {"delay_before_retry", kDelay, set_delay_before_retry<ServiceDraft>},
     {"warmup", kDelay, set_warmup<ServiceDraft>},
     {"alpha", boolean(), set_alpha<ServiceDraft>},
+    {"rise", kRise, set_rise<ServiceDraft>},
+    {"fall", kRise, set_fall<ServiceDraft>},
+    {"virtualhost", word(), [](ServiceDraft& s, const Value& v) { s.virtual_host = v.word; }},
     {"lb_algo", word(), set_balance<read_algorithm>},
     {"lvs_sched", word(), set_balance<read_algorithm>},
     {"sorry_server", address(), set_balance<read_sorry_server>},
@@ -376,7 +295,7 @@ constexpr Unused kServiceUnused[] = {
      "ops flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback hashed ip_family "
      "sorry_server_lvs_method"},
     {Treatment::Note, "has no effect in this version", "",
-     "omega ha_suspend virtualhost snmp_name log_all_failures"},
+     "omega ha_suspend snmp_name log_all_failures"},
 };
 
 }  // namespace

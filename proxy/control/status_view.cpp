@@ -240,6 +240,19 @@ std::string upstream_order(const json::value& upstream) {
     return order;
 }
 
+void render_failed_checks(Page& page, const json::value& upstream) {
+    const json::value* checks = member(upstream, "checks");
+    if (checks == nullptr || !checks->is_array()) {
+        return;
+    }
+    for (const json::value& check : checks->get_array()) {
+        if (text_of(check, "state") == "down") {
+            page.field("check", text_of(check, "kind") + " down since " + text_of(check, "since") +
+                                    ": " + text_of(check, "result"));
+        }
+    }
+}
+
 void render_upstreams(Page& page, const json::array& upstreams) {
     if (upstreams.empty()) {
         page.field("upstreams", "none");
@@ -268,6 +281,7 @@ void render_upstreams(Page& page, const json::array& upstreams) {
         if (const std::string order = upstream_order(upstream); !order.empty()) {
             page.field("ordered", order);
         }
+        render_failed_checks(page, upstream);
         if (const std::string error = text_of(upstream, "last_error"); error != kNothing) {
             page.field("last error", error);
         }

@@ -36,11 +36,13 @@ std::string list_of(const std::vector<std::string>& names) {
 
 ControlBackend::ControlBackend(boost::asio::io_context& context, Identity identity,
                                relay::Engine& engine, Election& election,
-                               const control::EventLog& events, Write write)
+                               const relay::HealthChecker& checks, const control::EventLog& events,
+                               Write write)
     : context_(context),
       identity_(std::move(identity)),
       engine_(engine),
       election_(election),
+      checks_(checks),
       events_(events),
       write_(std::move(write)) {}
 
@@ -65,7 +67,7 @@ void ControlBackend::status(control::ReplyHandler handler) {
             facts.restarts = identity_.restarts;
             facts.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(
                 std::chrono::steady_clock::now() - started_);
-            handler(status_reply(facts, instances, engine_.status()));
+            handler(status_reply(facts, instances, engine_.status(), checks_.status()));
         }));
 }
 

@@ -6,6 +6,7 @@
 #include "proxy/daemon/election.hpp"
 #include "proxy/daemon/log_line.hpp"
 #include "proxy/relay/engine.hpp"
+#include "proxy/relay/health_checker.hpp"
 
 #include <chrono>
 #include <functional>
@@ -28,7 +29,8 @@ class ControlBackend : public control::Backend {
 
     /// Everything referenced must outlive the backend.
     ControlBackend(boost::asio::io_context& context, Identity identity, relay::Engine& engine,
-                   Election& election, const control::EventLog& events, Write write);
+                   Election& election, const relay::HealthChecker& checks,
+                   const control::EventLog& events, Write write);
 
     void status(control::ReplyHandler handler) override;
     void failover(const control::FailoverRequest& request, control::ReplyHandler handler) override;
@@ -52,6 +54,7 @@ class ControlBackend : public control::Backend {
     Identity identity_;
     relay::Engine& engine_;
     Election& election_;
+    const relay::HealthChecker& checks_;
     const control::EventLog& events_;
     Write write_;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();

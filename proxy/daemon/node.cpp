@@ -8,6 +8,7 @@
 #include "proxy/daemon/handover.hpp"
 #include "proxy/daemon/logging.hpp"
 #include "proxy/daemon/notifier.hpp"
+#include "proxy/daemon/program_probe.hpp"
 #include "proxy/daemon/realtime.hpp"
 #include "proxy/daemon/replay_store.hpp"
 #include "proxy/daemon/tracking.hpp"
@@ -202,17 +203,28 @@ class Node {
                       messages::kTrackingProblem,
                       {{"kind", std::string{to_string(kind)}}, {"name", object}, {"error", text}});
               }),
-          health_(
-              context_, model_.services, virtual_addresses(model_),
-              [this](const relay::HealthChange& change) { on_health(change); },
-              [this](const relay::HealthSkipped& skipped) {
-                  journal_.write(messages::kCheckSkipped, {{"upstream", skipped.upstream},
-                                                           {"service", skipped.service},
-                                                           {"error", skipped.reason}});
-              }),
+          health_(context_, model_.services, virtual_addresses(model_),
+                  relay::HealthHandlers{
+                      .on_change = [this](const relay::HealthChange& change) { on_health(change); },
+                      .on_skipped =
+                          [this](const relay::HealthSkipped& skipped) {
+                              journal_.write(messages::kCheckSkipped,
+                                             {{"upstream", skipped.upstream},
+                                              {"service", skipped.service},
+                                              {"error", skipped.reason}});
+                          },
+                      .on_weight =
+                          [this](const relay::HealthWeight& checked) {
+                              engine_.set_checked_weight(checked.service, checked.upstream,
+                                                         checked.weight);
+                          }},
+                  [this](const relay::ProgramCheck& check) {
+                      return make_program_probe(context_, model_.check_programs.at(check.program),
+                                                check);
+                  }),
           backend_(context_,
                    {options.config_path, name_, options.config_id, options.guardian_restarts},
-                   engine_, election_, journal_.events(),
+                   engine_, election_, health_, journal_.events(),
                    [this](const Message& message, Fields fields) {
                        journal_.write(message, std::move(fields));
                    }),

@@ -139,24 +139,41 @@ std::string_view name_of(relay::UpstreamRole role) {
     return "sorry";
 }
 
-json::object service_json(const relay::ServiceStatus& service) {
+json::array checks_json(const std::vector<relay::CheckStatus>& checks, const std::string& service,
+                        const std::string& upstream) {
+    json::array result;
+    for (const relay::CheckStatus& check : checks) {
+        if (check.service == service && check.upstream == upstream) {
+            result.push_back(json::object{{"kind", check.kind},
+                                          {"state", check.up ? "up" : "down"},
+                                          {"since", to_rfc3339(check.since)},
+                                          {"result", check.result}});
+        }
+    }
+    return result;
+}
+
+json::object service_json(const relay::ServiceStatus& service,
+                          const std::vector<relay::CheckStatus>& checks) {
     const relay::ServiceCounters& counters = service.counters;
     json::array upstreams;
     for (const auto& upstream : service.upstreams) {
-        upstreams.push_back(
-            json::object{{"name", upstream.name},
-                         {"state", upstream.up ? "up" : "down"},
-                         {"role", name_of(upstream.role)},
-                         {"admin", to_string(upstream.admin)},
-                         {"avoided", upstream.avoided},
-                         {"weight", upstream.weight_override.value_or(upstream.weight)},
-                         {"configured_weight", upstream.weight},
-                         {"active", upstream.active},
-                         {"connected", upstream.connected},
-                         {"connect_failures", upstream.connect_failures},
-                         {"ports_in_use", upstream.ports_in_use},
-                         {"ports", upstream.ports},
-                         {"last_error", upstream.last_error}});
+        upstreams.push_back(json::object{
+            {"name", upstream.name},
+            {"state", upstream.up ? "up" : "down"},
+            {"role", name_of(upstream.role)},
+            {"admin", to_string(upstream.admin)},
+            {"avoided", upstream.avoided},
+            {"weight",
+             upstream.weight_override.value_or(upstream.checked_weight.value_or(upstream.weight))},
+            {"configured_weight", upstream.weight},
+            {"active", upstream.active},
+            {"connected", upstream.connected},
+            {"connect_failures", upstream.connect_failures},
+            {"ports_in_use", upstream.ports_in_use},
+            {"ports", upstream.ports},
+            {"checks", checks_json(checks, service.name, upstream.name)},
+            {"last_error", upstream.last_error}});
     }
     return {{"name", service.name},
             {"instance", service.instance},
@@ -208,14 +225,15 @@ std::string to_rfc3339(std::chrono::system_clock::time_point time) {
 }
 
 control::Reply status_reply(const NodeFacts& node, const std::vector<InstanceSnapshot>& instances,
-                            const std::vector<relay::ServiceStatus>& services) {
+                            const std::vector<relay::ServiceStatus>& services,
+                            const std::vector<relay::CheckStatus>& checks) {
     json::array instance_list;
     for (const auto& instance : instances) {
         instance_list.push_back(instance_json(instance));
     }
     json::array service_list;
     for (const auto& service : services) {
-        service_list.push_back(service_json(service));
+        service_list.push_back(service_json(service, checks));
     }
     control::Reply reply;
     reply.body = json::object{{"code", 0},

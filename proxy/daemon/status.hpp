@@ -31,7 +31,8 @@ struct NodeFacts {
 std::string to_rfc3339(std::chrono::system_clock::time_point time);
 
 control::Reply status_reply(const NodeFacts& node, const std::vector<InstanceSnapshot>& instances,
-                            const std::vector<relay::ServiceStatus>& services);
+                            const std::vector<relay::ServiceStatus>& services,
+                            const std::vector<relay::CheckStatus>& checks = {});
 control::Reply failover_reply(const FailoverResult& result);
 control::Reply check_reply(const std::string& path, const config::LoadResult& result);
 

@@ -3,6 +3,7 @@
 
 #include "proxy/relay/access_log_config.hpp"
 #include "proxy/relay/balance_config.hpp"
+#include "proxy/relay/check_config.hpp"
 #include "proxy/relay/limits_config.hpp"
 #include "proxy/relay/name_router.hpp"
 #include "proxy/relay/port_range.hpp"
@@ -22,22 +23,6 @@ using Endpoint = boost::asio::ip::tcp::endpoint;
 using IpAddress = boost::asio::ip::address;
 using Milliseconds = std::chrono::milliseconds;
 
-/// TCP_CHECK: connect from the node's own address, then close. Up when it succeeded once,
-/// down when `retries` further attempts failed too.
-struct HealthCheckConfig {
-    Milliseconds interval = std::chrono::seconds{60};
-    Milliseconds connect_timeout = std::chrono::seconds{5};
-    /// Attempts after the first failure before the upstream is marked down.
-    unsigned retries = 1;
-    Milliseconds delay_before_retry = std::chrono::seconds{1};
-    /// The first check starts at a moment drawn from zero to this.
-    Milliseconds warmup{0};
-    /// Where to connect when not the upstream's own endpoint.
-    std::optional<Endpoint> target;
-    /// True: down until the first check succeeded (keepalived's alpha).
-    bool start_down = false;
-};
-
 struct UpstreamConfig {
     /// Shown in status and used on the command line: "address:port".
     std::string name;
@@ -45,8 +30,8 @@ struct UpstreamConfig {
     /// 0..65535; zero: no new connections (drain).
     unsigned weight = 1;
     UpstreamBalance balance;
-    /// Unset: never checked, always up.
-    std::optional<HealthCheckConfig> check;
+    /// Up when all say so; none: never checked, always up.
+    std::vector<HealthCheckConfig> checks;
     /// Instead of the service's.
     std::vector<IpAddress> source_addresses;
     /// The header that each connection to it begins with.

@@ -79,6 +79,7 @@ struct Engine::Impl {
     void make_queues();
     /// After something has changed whether the upstream may get connections.
     void upstream_changed(std::size_t service, std::size_t upstream);
+    void weight_changed(std::size_t service, std::size_t upstream);
     /// Every listener of one service, one per worker.
     error_code open(ServiceState& service);
     /// Before open().
@@ -129,6 +130,17 @@ void Engine::Impl::create_access_queue() {
             service->access_queue = access_queue.get();
         }
     }
+}
+
+// With the lock on orders: the workers are to get the tables in the order of the orders.
+void Engine::Impl::weight_changed(std::size_t service, std::size_t upstream) {
+    const ServiceState& state = *services[service];
+    if (const auto table = Balancer::make_table(state.config, state.upstreams)) {
+        for (const auto& worker : workers) {
+            worker->set_table(service, table);
+        }
+    }
+    upstream_changed(service, upstream);
 }
 
 error_code Engine::Impl::open(ServiceState& service) {
@@ -308,19 +320,24 @@ bool Engine::set_upstream_admin(const std::string& service, const std::string& u
 
 bool Engine::set_upstream_weight(const std::string& service, const std::string& upstream,
                                  std::optional<unsigned> weight) {
-    return impl_->for_upstream(
-        service, upstream, [this, weight](std::size_t index, std::size_t position) {
-            // The workers are to get the tables in the order of the orders.
-            const std::lock_guard lock{impl_->orders};
-            ServiceState& state = *impl_->services[index];
-            state.upstreams.set_weight(position, weight);
-            if (const auto table = Balancer::make_table(state.config, state.upstreams)) {
-                for (const auto& worker : impl_->workers) {
-                    worker->set_table(index, table);
-                }
-            }
-            impl_->upstream_changed(index, position);
-        });
+    return impl_->for_upstream(service, upstream,
+                               [this, weight](std::size_t index, std::size_t position) {
+                                   const std::lock_guard lock{impl_->orders};
+                                   impl_->services[index]->upstreams.set_weight(position, weight);
+                                   impl_->weight_changed(index, position);
+                               });
+}
+
+void Engine::set_checked_weight(const std::string& service, const std::string& upstream,
+                                unsigned weight) {
+    impl_->for_upstream(service, upstream, [this, weight](std::size_t index, std::size_t position) {
+        const std::lock_guard lock{impl_->orders};
+        UpstreamGroup& upstreams = impl_->services[index]->upstreams;
+        if (upstreams.checked_weight(position) != weight) {
+            upstreams.set_checked_weight(position, weight);
+            impl_->weight_changed(index, position);
+        }
+    });
 }
 
 void Engine::set_port_share(const std::string& instance, PortShare share) {
@@ -466,6 +483,7 @@ std::vector<ServiceStatus> Engine::status() const {
             upstream.admin = state.upstreams.admin(position);
             upstream.avoided = state.upstreams.avoided(position, now);
             upstream.weight_override = state.upstreams.weight_override(position);
+            upstream.checked_weight = state.upstreams.checked_weight(position);
             upstream.last_error = state.last_error(position);
             upstream.ports_in_use = state.sources[position]->ports_in_use();
             upstream.ports = state.sources[position]->ports(state.port_share.load());

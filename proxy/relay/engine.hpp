@@ -77,6 +77,9 @@ class Engine {
 
     /// Result of health checking. Thread-safe; reaches the workers asynchronously.
     void set_upstream_up(const std::string& service, const std::string& upstream, bool up);
+    /// Likewise: the weight that a check gives, 0..65535. It counts unless one was ordered.
+    void set_checked_weight(const std::string& service, const std::string& upstream,
+                            unsigned weight);
 
     /// Which part of the source ports new connections of the instance's services take.
     void set_port_share(const std::string& instance, PortShare share);

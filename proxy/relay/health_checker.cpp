@@ -1,62 +1,51 @@
 #include "proxy/relay/health_checker.hpp"
 
 #include "proxy/relay/health_fsm.hpp"
-#include "proxy/relay/sockets.hpp"
-#include "proxy/relay/source_address.hpp"
 
-#include <cerrno>
 #include <memory>
 #include <random>
 #include <utility>
 
-#include <boost/asio/error.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-
-#include <sys/socket.h>
 
 namespace tandem::relay {
 
 namespace {
 
 namespace asio = boost::asio;
+using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
-using ChangeHandler = std::function<void(const HealthChange&)>;
-using SkippedHandler = std::function<void(const HealthSkipped&)>;
 
-/// Of an attempt that failed before any packet left.
-bool is_local_trouble(const error_code& error) {
-    switch (error.value()) {
-        case ENETUNREACH:
-        case EHOSTUNREACH:
-        case ENETDOWN:
-            return true;
-        default:
-            return is_local_shortage(error);
-    }
-}
-
-/// The parts that all checks of one checker share.
-struct Common {
-    std::vector<IpAddress> virtual_addresses;
-    ChangeHandler on_change;
-    SkippedHandler on_skipped;
+/// The checks of one upstream together.
+struct Upstream {
+    std::string service;
+    std::string name;
+    std::size_t checks = 0;
+    std::size_t down = 0;
 };
 
-/// Checks of one upstream of one service. Held by a shared pointer, so that a handler that comes
-/// after stop() finds nothing instead of a freed object.
-class UpstreamCheck : public std::enable_shared_from_this<UpstreamCheck> {
+/// One check of one upstream of one service.
+class Check {
   public:
-    UpstreamCheck(asio::io_context& context, std::shared_ptr<const Common> common,
-                  std::string service, const UpstreamConfig& upstream)
-        : common_(std::move(common)),
-          service_(std::move(service)),
-          upstream_(upstream.name),
-          config_(*upstream.check),
-          target_(config_.target.value_or(upstream.endpoint)),
-          fsm_(config_),
+    Check(asio::io_context& context, const HealthHandlers& handlers, Upstream& upstream,
+          const HealthCheckConfig& config, const ProbeSettings& settings)
+        : handlers_(handlers),
+          upstream_(upstream),
+          warmup_(config.warmup),
+          fsm_(config),
           timer_(context),
-          socket_(context) {}
+          probe_(make_probe(context, config, settings)) {
+        status_.service = upstream.service;
+        status_.upstream = upstream.name;
+        status_.kind = to_string(config);
+        status_.up = fsm_.up();
+        status_.since = std::chrono::system_clock::now();
+        ++upstream.checks;
+        upstream.down += fsm_.up() ? 0U : 1U;
+    }
+
+    [[nodiscard]] Milliseconds warmup() const { return warmup_; }
+    [[nodiscard]] const CheckStatus& status() const { return status_; }
 
     void start(Milliseconds warmup) {
         stopped_ = false;
@@ -66,146 +55,71 @@ class UpstreamCheck : public std::enable_shared_from_this<UpstreamCheck> {
 
     void stop() {
         stopped_ = true;
-        attempting_ = false;
         timer_.cancel();
-        close();
+        probe_->cancel();
     }
 
   private:
     void wait_for_deadline() {
         timer_.expires_at(*fsm_.next_deadline());
-        timer_.async_wait([self = weak_from_this()](const error_code& error) {
-            const auto check = self.lock();
-            if (check && !error) {
-                check->attempt();
+        // Not called once the timer is gone or cancelled, but for the one that is queued already.
+        timer_.async_wait([this, alive = std::weak_ptr<int>(alive_)](const error_code& error) {
+            if (!alive.expired() && !error && !stopped_) {
+                fsm_.on_attempt();
+                probe_->start([this](const ProbeResult& result) { conclude(result); });
             }
         });
     }
 
-    void attempt() {
-        fsm_.on_attempt();
-        attempting_ = true;
-        const auto source = own_address_towards(target_, common_->virtual_addresses);
-        if (!source.has_value()) {
-            const bool none = source.error() == boost::system::errc::address_not_available;
-            not_started(source.error(), none ? "no own address" : source.error().message());
-            return;
-        }
-        if (const error_code error = open(*source)) {
-            not_started(error, error.message());
-            return;
-        }
-        timer_.expires_after(config_.connect_timeout);
-        timer_.async_wait([self = weak_from_this()](const error_code& wait_error) {
-            const auto check = self.lock();
-            if (check && !wait_error && check->attempting_) {
-                check->conclude(asio::error::timed_out);
-            }
-        });
-        socket_.async_wait(asio::socket_base::wait_write,
-                           [self = weak_from_this()](const error_code& wait_error) {
-                               const auto check = self.lock();
-                               // Else the timeout or stop() was first.
-                               if (check && check->attempting_) {
-                                   check->conclude(wait_error ? wait_error : check->result());
-                               }
-                           });
-    }
-
-    /// An error is one of this node, or told by it for the upstream; no packet has left.
-    error_code open(const IpAddress& source) {
-        auto socket = start_connect(target_, source);
-        if (!socket.has_value()) {
-            return socket.error();
-        }
-        error_code error;
-        socket_.assign(target_.protocol(), socket->get(), error);
-        if (!error) {
-            static_cast<void>(socket->release());
-        }
-        return error;
-    }
-
-    [[nodiscard]] error_code result() {
-        int error = 0;
-        socklen_t size = sizeof error;
-        if (::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size) == -1) {
-            return last_error();
-        }
-        return {error, boost::system::system_category()};
-    }
-
-    void close() {
-        // An error leaves nothing to do.
-        error_code ignored;
-        socket_.close(ignored);
-    }
-
-    void not_started(const error_code& error, std::string reason) {
-        if (!is_local_trouble(error)) {
-            conclude(error);
-            return;
-        }
-        attempting_ = false;
-        close();
-        fsm_.on_skipped(Clock::now());
-        // Once per episode: the state did not change, people should know why it does not.
-        if (!std::exchange(skipping_, true) && common_->on_skipped) {
-            common_->on_skipped(
-                {.service = service_, .upstream = upstream_, .reason = std::move(reason)});
-        }
-        wait_unless_stopped();
-    }
-
-    void conclude(const error_code& error) {
-        attempting_ = false;
-        skipping_ = false;
-        close();
+    void conclude(const ProbeResult& result) {
         const auto now = Clock::now();
-        if (!error) {
-            report(fsm_.on_success(now), "connected");
+        if (result.kind == ProbeResult::Kind::Skipped) {
+            fsm_.on_skipped(now);
+            // Once per episode: the state did not change, people should know why it does not.
+            if (!std::exchange(skipping_, true) && handlers_.on_skipped) {
+                handlers_.on_skipped({status_.service, status_.upstream, result.text});
+            }
         } else {
-            report(fsm_.on_failure(now), failure_text(error));
+            skipping_ = false;
+            const bool passed = result.kind == ProbeResult::Kind::Passed;
+            const auto change = passed ? fsm_.on_success(now) : fsm_.on_failure(now);
+            status_.result = result.text;
+            if (result.weight && handlers_.on_weight) {
+                handlers_.on_weight({status_.service, status_.upstream, *result.weight});
+            }
+            if (change) {
+                changed(*change);
+            }
         }
-        wait_unless_stopped();
-    }
-
-    void wait_unless_stopped() {
-        // The handler may have stopped us.
+        // A handler may have stopped us.
         if (!stopped_) {
             wait_for_deadline();
         }
     }
 
-    [[nodiscard]] std::string failure_text(const error_code& error) const {
-        if (error != asio::error::timed_out || timer_.expiry() > Clock::now()) {
-            return error.message();
-        }
-        const auto milliseconds = config_.connect_timeout.count();
-        return "timed out after " + (milliseconds % 1000 == 0
-                                         ? std::to_string(milliseconds / 1000) + " s"
-                                         : std::to_string(milliseconds) + " ms");
-    }
-
-    void report(std::optional<bool> up, std::string reason) {
-        if (up) {
-            common_->on_change({.service = service_,
-                                .upstream = upstream_,
-                                .up = *up,
-                                .reason = std::move(reason)});
+    void changed(bool up) {
+        status_.up = up;
+        status_.since = std::chrono::system_clock::now();
+        const bool was_up = upstream_.down == 0;
+        upstream_.down += up ? std::size_t(-1) : std::size_t{1};
+        if (was_up != (upstream_.down == 0)) {
+            // With one check of the usual kind its name says nothing new.
+            const bool plain = upstream_.checks == 1 && status_.kind == "TCP_CHECK";
+            handlers_.on_change({.service = status_.service,
+                                 .upstream = status_.upstream,
+                                 .up = up,
+                                 .reason = (plain ? "" : status_.kind + ": ") + status_.result});
         }
     }
 
-    std::shared_ptr<const Common> common_;
-    std::string service_;
-    std::string upstream_;
-    HealthCheckConfig config_;
-    Endpoint target_;
+    const HealthHandlers& handlers_;
+    Upstream& upstream_;
+    const Milliseconds warmup_;
     HealthFsm fsm_;
     asio::steady_timer timer_;
-    asio::ip::tcp::socket socket_;
-    /// An attempt runs and is not concluded.
-    bool attempting_ = false;
+    std::unique_ptr<Probe> probe_;
+    CheckStatus status_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
     /// The last attempts could not be made.
     bool skipping_ = false;
     bool stopped_ = false;
@@ -214,27 +128,31 @@ class UpstreamCheck : public std::enable_shared_from_this<UpstreamCheck> {
 }  // namespace
 
 struct HealthChecker::Impl {
-    std::vector<std::shared_ptr<UpstreamCheck>> checks;
+    std::vector<IpAddress> virtual_addresses;
+    HealthHandlers handlers;
+    ProgramProbeFactory programs;
+    std::vector<std::unique_ptr<Upstream>> upstreams;
+    std::vector<std::unique_ptr<Check>> checks;
     std::mt19937 random{std::random_device{}()};
-    std::vector<Milliseconds> warmups;
 };
 
 HealthChecker::HealthChecker(boost::asio::io_context& context,
                              const std::vector<ServiceConfig>& services,
-                             std::vector<IpAddress> virtual_addresses,
-                             std::function<void(const HealthChange&)> on_change,
-                             std::function<void(const HealthSkipped&)> on_skipped)
+                             std::vector<IpAddress> virtual_addresses, HealthHandlers handlers,
+                             ProgramProbeFactory programs)
     : impl_(std::make_unique<Impl>()) {
-    const auto common =
-        std::make_shared<const Common>(Common{.virtual_addresses = std::move(virtual_addresses),
-                                              .on_change = std::move(on_change),
-                                              .on_skipped = std::move(on_skipped)});
+    impl_->virtual_addresses = std::move(virtual_addresses);
+    impl_->handlers = std::move(handlers);
+    impl_->programs = std::move(programs);
     for (const ServiceConfig& service : services) {
         for (const UpstreamConfig& upstream : service.upstreams) {
-            if (upstream.check) {
-                impl_->checks.push_back(
-                    std::make_shared<UpstreamCheck>(context, common, service.name, upstream));
-                impl_->warmups.push_back(upstream.check->warmup);
+            impl_->upstreams.push_back(
+                std::make_unique<Upstream>(Upstream{service.name, upstream.name}));
+            for (const HealthCheckConfig& check : upstream.checks) {
+                const ProbeSettings settings{check.target.value_or(upstream.endpoint),
+                                             impl_->virtual_addresses, impl_->programs};
+                impl_->checks.push_back(std::make_unique<Check>(
+                    context, impl_->handlers, *impl_->upstreams.back(), check, settings));
             }
         }
     }
@@ -245,9 +163,9 @@ HealthChecker::~HealthChecker() {
 }
 
 void HealthChecker::start() {
-    for (std::size_t index = 0; index < impl_->checks.size(); ++index) {
-        std::uniform_int_distribution<Milliseconds::rep> warmup{0, impl_->warmups[index].count()};
-        impl_->checks[index]->start(Milliseconds{warmup(impl_->random)});
+    for (const auto& check : impl_->checks) {
+        std::uniform_int_distribution<Milliseconds::rep> warmup{0, check->warmup().count()};
+        check->start(Milliseconds{warmup(impl_->random)});
     }
 }
 
@@ -255,6 +173,14 @@ void HealthChecker::stop() {
     for (const auto& check : impl_->checks) {
         check->stop();
     }
+}
+
+std::vector<CheckStatus> HealthChecker::status() const {
+    std::vector<CheckStatus> result;
+    for (const auto& check : impl_->checks) {
+        result.push_back(check->status());
+    }
+    return result;
 }
 
 }  // namespace tandem::relay

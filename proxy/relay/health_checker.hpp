@@ -2,6 +2,8 @@
 #pragma once
 
 #include "proxy/relay/config.hpp"
+#include "proxy/relay/probe.hpp"
+#include "proxy/relay/status.hpp"
 
 #include <functional>
 #include <memory>
@@ -16,7 +18,7 @@ struct HealthChange {
     std::string service;
     std::string upstream;
     bool up = false;
-    /// For people: "connection refused", "timed out after 2 s".
+    /// For people: "connection refused", "HTTP_GET: /: status 503".
     std::string reason;
 };
 
@@ -28,25 +30,42 @@ struct HealthSkipped {
     std::string reason;
 };
 
+/// A check of an upstream sets its weight (MISC_CHECK with misc_dynamic).
+struct HealthWeight {
+    std::string service;
+    std::string upstream;
+    unsigned weight = 0;
+};
+
+struct HealthHandlers {
+    std::function<void(const HealthChange&)> on_change;
+    std::function<void(const HealthSkipped&)> on_skipped;
+    std::function<void(const HealthWeight&)> on_weight;
+};
+
 /// Runs on the control thread's io_context; every call and callback on that thread.
 /// `virtual_addresses` are never used as the source of a check (invariant I3): when the kernel
 /// would choose one of them, the check binds to the interface's other address or is skipped with
 /// reason "no own address".
 ///
+/// An upstream is up when all of its checks say so, and changes are told of the upstream as a
+/// whole.
+///
 /// Trouble of this node that shows before any packet could leave (no route, link down, no port, no
-/// descriptor) says nothing about the upstream (I6): its state stays, the check is tried again
-/// within a second, and `on_skipped` is told once until a check was possible again.
+/// descriptor, no process for a program) says nothing about the upstream (I6): its state stays, the
+/// check is tried again within a second, and `on_skipped` is told once until a check was possible
+/// again.
 class HealthChecker {
   public:
     HealthChecker(boost::asio::io_context& context, const std::vector<ServiceConfig>& services,
-                  std::vector<IpAddress> virtual_addresses,
-                  std::function<void(const HealthChange&)> on_change,
-                  std::function<void(const HealthSkipped&)> on_skipped = {});
+                  std::vector<IpAddress> virtual_addresses, HealthHandlers handlers,
+                  ProgramProbeFactory programs = {});
     ~HealthChecker();
     HealthChecker(const HealthChecker&) = delete;
     HealthChecker& operator=(const HealthChecker&) = delete;
     void start();
     void stop();
+    [[nodiscard]] std::vector<CheckStatus> status() const;
 
   private:
     struct Impl;

@@ -6,7 +6,7 @@ std::optional<bool> HealthFsm::on_success(TimePoint now) {
     deadline_ = now + config_.interval;
     failures_ = 0;
     first_ = false;
-    if (up_) {
+    if (up_ || ++successes_ < config_.rise) {
         return std::nullopt;
     }
     up_ = true;
@@ -16,6 +16,7 @@ std::optional<bool> HealthFsm::on_success(TimePoint now) {
 std::optional<bool> HealthFsm::on_failure(TimePoint now) {
     const bool final = first_ || failures_ >= config_.retries;
     first_ = false;
+    successes_ = 0;
     if (!up_ || final) {
         deadline_ = now + config_.interval;
         failures_ = 0;

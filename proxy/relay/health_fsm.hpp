@@ -1,4 +1,4 @@
-// When to check one upstream and what a result means. Pure.
+// When to run one check of an upstream and what its results mean. Pure.
 #pragma once
 
 #include "proxy/relay/config.hpp"
@@ -10,8 +10,8 @@
 
 namespace tandem::relay {
 
-/// TCP_CHECK as keepalived does it: up by default (down with start_down), the first check ever
-/// needs only one failure to mark down, later ones `retries` more; one success marks up.
+/// As keepalived does it: up by default (down with start_down), the first check ever needs only one
+/// failure to mark down, later ones `retries` more; `rise` successes in a row mark up.
 ///
 /// Drive it: start(), then at next_deadline() run one attempt and report its result. While an
 /// attempt runs there is no deadline. Not thread-safe.
@@ -42,6 +42,7 @@ class HealthFsm {
     HealthCheckConfig config_;
     std::optional<TimePoint> deadline_;
     unsigned failures_ = 0;
+    unsigned successes_ = 0;
     bool up_;
     bool first_ = true;
 };

@@ -3,6 +3,7 @@
 
 #include "proxy/relay/balance_config.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -79,7 +80,9 @@ struct UpstreamStatus {
     bool avoided = false;
     /// As configured.
     unsigned weight = 1;
-    /// Set at run time; it counts instead of `weight`.
+    /// Set by a check; it counts instead of `weight`.
+    std::optional<unsigned> checked_weight;
+    /// Set at run time; it counts instead of both.
     std::optional<unsigned> weight_override;
     std::uint64_t active = 0;
     std::uint64_t connected = 0;
@@ -111,6 +114,18 @@ struct ServiceStatus {
     bool quorum = true;
     /// So few upstreams are up that the checks are not believed.
     bool panic = false;
+};
+
+/// What one check says.
+struct CheckStatus {
+    std::string service;
+    std::string upstream;
+    /// "HTTP_GET".
+    std::string kind;
+    bool up = false;
+    /// Of the last attempt; empty: there was none yet.
+    std::string result;
+    std::chrono::system_clock::time_point since;
 };
 
 }  // namespace tandem::relay

@@ -39,7 +39,8 @@ UpstreamGroup::UpstreamGroup(const ServiceConfig& config)
         member.config = upstream.balance;
         member.configured_weight = std::min(upstream.weight, kMostWeight);
         put(member.weight, member.configured_weight);
-        put(member.up, !upstream.check || !upstream.check->start_down);
+        put(member.up, std::ranges::none_of(upstream.checks,
+                                            [](const auto& check) { return check.start_down; }));
         has_sorry_ = has_sorry_ || upstream.balance.role == UpstreamRole::Sorry;
         can_be_full_ = can_be_full_ || upstream.balance.upper_threshold != 0;
     }
@@ -72,7 +73,18 @@ void UpstreamGroup::set_weight(std::size_t upstream, std::optional<unsigned> wei
         weight = std::min(*weight, kMostWeight);
     }
     put(member.weight_override, weight ? *weight + 1 : 0);
-    put(member.weight, weight.value_or(member.configured_weight));
+    weigh(member);
+}
+
+void UpstreamGroup::set_checked_weight(std::size_t upstream, unsigned weight) {
+    Member& member = members_.at(upstream);
+    put(member.checked_weight, std::min(weight, kMostWeight) + 1);
+    weigh(member);
+}
+
+void UpstreamGroup::weigh(Member& member) {
+    const unsigned unordered = stored(member.checked_weight).value_or(member.configured_weight);
+    put(member.weight, stored(member.weight_override).value_or(unordered));
     count_up();
 }
 
@@ -82,8 +94,11 @@ unsigned UpstreamGroup::weight(std::size_t upstream) const {
 }
 
 std::optional<unsigned> UpstreamGroup::weight_override(std::size_t upstream) const {
-    const unsigned stored = get(members_[upstream].weight_override);
-    return stored == 0 ? std::nullopt : std::optional{stored - 1};
+    return stored(members_[upstream].weight_override);
+}
+
+std::optional<unsigned> UpstreamGroup::checked_weight(std::size_t upstream) const {
+    return stored(members_[upstream].checked_weight);
 }
 
 bool UpstreamGroup::any_up() const {

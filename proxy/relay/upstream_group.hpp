@@ -48,6 +48,8 @@ class UpstreamGroup {
     void set_admin(std::size_t upstream, AdminState state);
     /// @param weight nullopt: as configured. Above 65535: 65535.
     void set_weight(std::size_t upstream, std::optional<unsigned> weight);
+    /// Result of a check; counts where no weight was ordered.
+    void set_checked_weight(std::size_t upstream, unsigned weight);
 
     // Any thread.
     [[nodiscard]] bool up(std::size_t upstream) const { return get(members_[upstream].up); }
@@ -62,6 +64,8 @@ class UpstreamGroup {
     }
     /// nullopt: as configured.
     [[nodiscard]] std::optional<unsigned> weight_override(std::size_t upstream) const;
+    /// nullopt: no check sets it.
+    [[nodiscard]] std::optional<unsigned> checked_weight(std::size_t upstream) const;
     /// Whether one serves, or could: a sorry server does not, a drained one could.
     [[nodiscard]] bool any_up() const;
     [[nodiscard]] bool quorum() const { return get(quorum_); }
@@ -105,6 +109,8 @@ class UpstreamGroup {
         std::atomic<unsigned> weight{1};
         /// Zero: none, else one more than the weight.
         std::atomic<unsigned> weight_override{0};
+        /// Likewise.
+        std::atomic<unsigned> checked_weight{0};
         /// When it came up; the epoch: it always was.
         std::atomic<Clock::rep> up_since{0};
         /// Connect failures in a row, to max_fails at most.
@@ -123,6 +129,13 @@ class UpstreamGroup {
         value.store(to, std::memory_order_relaxed);
     }
     [[nodiscard]] static bool full(const Member& member);
+    /// Zero: none, else one more than it.
+    static std::optional<unsigned> stored(const std::atomic<unsigned>& value) {
+        const unsigned number = get(value);
+        return number == 0 ? std::nullopt : std::optional{number - 1};
+    }
+    /// After one of its weights has changed.
+    void weigh(Member& member);
     /// Quorum and panic.
     void count_up(bool first = false);
 

@@ -189,20 +189,52 @@ void print_objects(std::ostream& out, const Model& model) {
             << " to " << (p.quorum_max ? std::to_string(*p.quorum_max) : "any") << " delays "
             << seconds(p.fork_delay) << ' ' << seconds(p.terminate_delay) << "\n";
     }
+    for (const auto& p : model.check_programs) {
+        out << "check program " << command_of(p) << "\n";
+    }
     for (const auto& f : model.global.notify_fifos) {
         out << "fifo " << f.path << " of " << f.uid << ':' << f.gid << ' '
             << (f.script ? command_of(*f.script) : "-") << "\n";
     }
 }
 
+struct WhatPrinter {
+    std::ostream& out;
+    void operator()(const relay::TcpCheck& tcp) const {
+        if (!tcp.send.empty() || !tcp.expect.empty()) {
+            out << "      send " << tcp.send.size() << " bytes expect " << tcp.expect << "\n";
+        }
+    }
+    void operator()(const relay::HttpCheck& http) const {
+        for (const auto& url : http.urls) {
+            out << "      " << (http.tls ? "https" : "http") << ' ' << http.version << ' '
+                << url.path << " host " << url.virtual_host << " status";
+            for (const auto& range : url.statuses) {
+                out << ' ' << range.first << '-' << range.last;
+            }
+            out << " digest " << url.digest << " regex " << url.regex
+                << (url.regex_must_not_match ? " not" : "")
+                << (url.regex_ignores_case ? " caseless" : "") << "\n";
+        }
+    }
+    void operator()(const relay::ProgramCheck& program) const {
+        out << "      program " << program.program << " timeout " << seconds(program.timeout)
+            << (program.sets_weight ? " dynamic" : "") << "\n";
+    }
+};
+
 void print_check(std::ostream& out, const relay::HealthCheckConfig& c) {
     out << "    check interval " << seconds(c.interval) << " timeout " << seconds(c.connect_timeout)
         << " retries " << c.retries << " delay " << seconds(c.delay_before_retry) << " warmup "
         << seconds(c.warmup) << " start_down " << yes(c.start_down);
+    if (c.rise != 1) {
+        out << " rise " << c.rise;
+    }
     if (c.target) {
         out << " target " << c.target->address().to_string() << ' ' << c.target->port();
     }
     out << "\n";
+    std::visit(WhatPrinter{out}, c.what);
 }
 
 std::string print_sources(const std::vector<relay::IpAddress>& sources) {
@@ -359,8 +391,8 @@ void print_service(std::ostream& out, const relay::ServiceConfig& s) {
             out << "    proxy_protocol " << version(u.proxy_protocol) << "\n";
         }
         print_route(out, u.route);
-        if (u.check) {
-            print_check(out, *u.check);
+        for (const auto& check : u.checks) {
+            print_check(out, check);
         }
     }
 }

@@ -74,8 +74,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Balancer, StartDownIsDownUntilSetUp) {
     auto service = service_with(kRr, {1, 1});
-    service.upstreams[0].check = HealthCheckConfig{};
-    service.upstreams[0].check->start_down = true;
+    service.upstreams[0].checks.emplace_back().start_down = true;
     Balance balance{service};
     EXPECT_EQ(balance.picks(3), "bbb");
     balance.group.set_up(0, true, balance.now);

@@ -46,6 +46,16 @@ struct Case {
     std::string expected;
 };
 
+TEST(HealthFsm, ComesUpAfterSoManySuccessesInARow) {
+    HealthCheckConfig config;
+    config.interval = seconds{60};
+    config.delay_before_retry = seconds{1};
+    config.rise = 3;
+    config.start_down = true;
+    EXPECT_EQ(run(config, "ssfsss"), ".60 .60 .60 .60 .60 U60 ");
+    EXPECT_EQ(run(config, "sssfsf"), ".60 .60 U60 .1 .60 .1 ");
+}
+
 class HealthTable : public testing::TestWithParam<Case> {};
 
 TEST_P(HealthTable, Follows) {

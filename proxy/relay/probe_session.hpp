@@ -1,0 +1,72 @@
+// One connection of a check: opened from this node's own address, with a deadline. Shell.
+#pragma once
+
+#include "proxy/relay/config.hpp"
+#include "proxy/relay/probe.hpp"
+#include "proxy/relay/sockets.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace tandem::relay {
+
+/// Connects, then on_connected() goes on; pass(), fail() or the deadline end it, whichever is
+/// first. Held by a shared pointer that its own handlers share, so that one that comes late finds
+/// an ended session instead of a freed one. Used once.
+class ProbeSession : public std::enable_shared_from_this<ProbeSession> {
+  public:
+    /// @param virtual_addresses outlive this.
+    ProbeSession(boost::asio::io_context& context, const Endpoint& target, Milliseconds limit,
+                 const std::vector<IpAddress>& virtual_addresses);
+    ProbeSession(const ProbeSession&) = delete;
+    ProbeSession& operator=(const ProbeSession&) = delete;
+    virtual ~ProbeSession() = default;
+
+    /// `done` is called once, never from inside this call.
+    void start(Probe::Done done);
+    /// `done` will not be called.
+    void cancel();
+
+  protected:
+    virtual void on_connected() = 0;
+    [[nodiscard]] bool ended() const { return !done_; }
+    void pass(std::string text) { finish(ProbeResult::Kind::Passed, std::move(text)); }
+    void fail(std::string text) { finish(ProbeResult::Kind::Failed, std::move(text)); }
+    [[nodiscard]] const Endpoint& target() const { return target_; }
+    boost::asio::ip::tcp::socket& socket() { return socket_; }
+
+  private:
+    void connect();
+    /// An error is one of this node, or told by it for the upstream; no packet has left.
+    error_code open(const IpAddress& source);
+    void not_started(const error_code& error, std::string text);
+    [[nodiscard]] error_code connect_result();
+    void finish(ProbeResult::Kind kind, std::string text);
+    void finish_later(ProbeResult::Kind kind, std::string text);
+
+    const Endpoint target_;
+    const Milliseconds limit_;
+    const std::vector<IpAddress>& virtual_addresses_;
+    boost::asio::ip::tcp::socket socket_;
+    boost::asio::steady_timer timer_;
+    Probe::Done done_;
+};
+
+/// TCP_CHECK.
+std::shared_ptr<ProbeSession> make_tcp_session(boost::asio::io_context& context,
+                                               const TcpCheck& check, const Endpoint& target,
+                                               Milliseconds limit,
+                                               const std::vector<IpAddress>& virtual_addresses);
+/// One url of HTTP_GET or SSL_GET.
+std::shared_ptr<ProbeSession> make_http_session(boost::asio::io_context& context,
+                                                const HttpCheck& check, const UrlCheck& url,
+                                                const Endpoint& target, Milliseconds limit,
+                                                const std::vector<IpAddress>& virtual_addresses);
+
+}  // namespace tandem::relay
