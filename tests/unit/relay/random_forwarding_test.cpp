@@ -49,7 +49,7 @@ std::size_t random_size(Random& random) {
         case 5:
             return up_to(random, 100'000);
         default:
-            return 1'000'000 + up_to(random, 4'000'000);
+            return 1'000'000 + up_to(random, 7'000'000);
     }
 }
 
@@ -67,13 +67,20 @@ struct End {
     unsigned resting = 0;
     /// One in so many rounds it begins to rest.
     unsigned rests = 0;
+    /// Reads nothing until the other end is stuck or through: what is between them fills up.
+    bool sleeps = false;
     bool finished = false;
+    /// Rounds in which it could not write.
+    unsigned stuck = 0;
     /// A write has told of the reset: a socket tells it once, the next read returns zero.
     bool told_of_reset = false;
     Ending ending = Ending::None;
 
     [[nodiscard]] bool wants_to_write() const { return resting == 0 && !finished; }
-    [[nodiscard]] bool wants_to_read() const { return resting == 0 && ending == Ending::None; }
+    [[nodiscard]] bool wants_to_read(const End& other) const {
+        return resting == 0 && ending == Ending::None &&
+               (!sleeps || other.finished || other.stuck >= 5);
+    }
 };
 
 class Connection {
@@ -88,6 +95,7 @@ class Connection {
                 end->piece = std::max<std::size_t>(end->piece, end->size / 50);
             }
             end->rests = one_in(random, 3) ? 4 : 40;
+            end->sleeps = one_in(random, 3);
         }
         client_.reads = one_in(random, 2) ? kReadBuffer : 1 + server_.size / 25;
         server_.reads = one_in(random, 2) ? kReadBuffer : 1 + client_.size / 25;
@@ -125,8 +133,9 @@ class Connection {
             } else if (one_in(random_, end->rests)) {
                 end->resting = static_cast<unsigned>(up_to(random_, 20));
             }
+            const End& other = end == &client_ ? server_ : client_;
             const int events =
-                (end->wants_to_read() ? POLLIN : 0) | (end->wants_to_write() ? POLLOUT : 0);
+                (end->wants_to_read(other) ? POLLIN : 0) | (end->wants_to_write() ? POLLOUT : 0);
             all.push_back({.fd = events != 0 ? end->stream.native() : -1,
                            .events = static_cast<short>(events),
                            .revents = 0});
@@ -162,11 +171,16 @@ class Connection {
     }
 
     void step(End& end, End& other, int events) {
-        if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && end.wants_to_read()) {
+        if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && end.wants_to_read(other)) {
             read(end, other);
         }
-        if ((events & POLLOUT) != 0 && end.wants_to_write()) {
+        if (!end.wants_to_write()) {
+            return;
+        }
+        if ((events & POLLOUT) != 0) {
             write(end);
+        } else {
+            ++end.stuck;
         }
     }
 
