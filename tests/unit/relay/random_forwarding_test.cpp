@@ -94,7 +94,9 @@ class Connection {
             if (end->size >= 3000) {
                 end->piece = std::max<std::size_t>(end->piece, end->size / 50);
             }
-            end->rests = one_in(random, 3) ? 4 : 40;
+            // Some eight times on the way of its bytes, or hardly.
+            end->rests = static_cast<unsigned>(4 + end->size / end->piece / 8);
+            end->rests *= one_in(random, 3) ? 1U : 10U;
             end->sleeps = one_in(random, 3);
         }
         client_.reads = one_in(random, 2) ? kReadBuffer : 1 + server_.size / 25;
