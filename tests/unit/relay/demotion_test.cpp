@@ -216,8 +216,8 @@ class DemotionNamespace : public testing::TestWithParam<Addresses> {
 
 void add_addresses(const Addresses& addresses) {
     ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
-    run("ip link set lo up && ip addr add " + addresses.own + addresses.length +
-        " dev lo && ip addr add " + addresses.vip + addresses.length + " dev lo");
+    add_to_loopback(addresses.own + addresses.length);
+    add_to_loopback(addresses.vip + addresses.length);
 }
 
 void purge_closes_the_rest_silently(const Addresses& addresses) {

@@ -157,7 +157,8 @@ TEST(Gate, T34_ManyFlowsAreResetWithoutRecursionOrLoss) {
 /// a reset would find its way.
 void purge_is_silent(const std::string& vip, const std::string& own) {
     ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
-    run("ip link set lo up && ip addr add " + own + " dev lo && ip addr add " + vip + " dev lo");
+    add_to_loopback(own);
+    add_to_loopback(vip);
     auto service = gated_service(refusing_endpoint());
     service.listen = loopback(0, vip.substr(0, vip.find('/')).c_str());
     const IpAddress address = service.listen.address();

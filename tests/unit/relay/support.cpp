@@ -243,6 +243,11 @@ void BlockingObserver::release(const std::string& service) {
     changed_.notify_all();
 }
 
+void add_to_loopback(const std::string& address) {
+    const bool v6 = address.find(':') != std::string::npos;
+    run("ip link set lo up && ip addr add " + address + " dev lo" + (v6 ? " nodad" : ""));
+}
+
 void run(const std::string& command) {
     EXPECT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(cert-env33-c): fixed text
 }

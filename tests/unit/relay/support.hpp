@@ -141,6 +141,10 @@ using tandem::test::in_child;
 /// A command of the test's own, which must succeed.
 void run(const std::string& command);
 
+/// Gives this network namespace its loopback interface and an address there (with its length) that
+/// can be bound at once: without duplicate address detection, which ends in a work queue.
+void add_to_loopback(const std::string& address);
+
 /// Packets of this network namespace, as seen by the driver.
 class Capture {
   public:
