@@ -64,11 +64,11 @@ def full(proxy, generator):
         used, begin = processor_seconds(proxy.pids()), time.monotonic()
         refused = 0
         for _ in range(TOO_MANY):
-            with proxy.lab.client.connect(VIP4, PORT, 5) as extra:
-                try:
+            try:
+                with proxy.lab.client.connect(VIP4, PORT, 5) as extra:
                     refused += extra.recv(1) == b""
-                except ConnectionResetError:
-                    refused += 1
+            except ConnectionResetError:
+                refused += 1
         used, span = processor_seconds(proxy.pids()) - used, time.monotonic() - begin
         service = proxy.service()
         upstream = service["upstreams"][0]
