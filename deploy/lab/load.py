@@ -1,6 +1,6 @@
 """Load for a machine: clients that download and clients that come and go, as many as both processors can take.
 
-As a program (in the client's namespace): load.py ADDRESS PORT SECONDS CONNECTIONS
+As a program (in the client's namespace): load.py ADDRESS PORT SECONDS CONNECTIONS [short]
 """
 
 import os
@@ -22,9 +22,9 @@ class Client:
     """One connection after the other: every second client downloads a large file again and again on one connection,
     the others ask a short question on a new connection each time."""
 
-    def __init__(self, selector, target, number):
+    def __init__(self, selector, target, downloads):
         self.selector, self.target = selector, target
-        self.downloads = number % 2 == 0
+        self.downloads = downloads
         self.socket = None
         self.next_try = 0.0
 
@@ -65,10 +65,10 @@ class Client:
         self.socket = None
 
 
-def run_clients(address, port, seconds, connections):
+def run_clients(address, port, seconds, connections, short):
     buffer = bytearray(1 << 16)
     selector = selectors.DefaultSelector()
-    clients = [Client(selector, (address, port), number) for number in range(connections)]
+    clients = [Client(selector, (address, port), number % 2 == 0 and not short) for number in range(connections)]
     end = time.monotonic() + seconds
     while (now := time.monotonic()) < end:
         for client in clients:
@@ -79,12 +79,13 @@ def run_clients(address, port, seconds, connections):
 
 
 class Load:
-    """Runs clients in a namespace, one process per processor, for no longer than `seconds`."""
+    """Runs clients in a namespace, one process per processor, for no longer than `seconds`. `short`: none downloads."""
 
-    def __init__(self, namespace, address, port, log_path, seconds, connections=32):
+    def __init__(self, namespace, address, port, log_path, seconds, connections=32, short=False):
         directory = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         self._processes = [
-            Process(namespace, [sys.executable, "-m", "lab.load", address, port, seconds, connections], log_path,
+            Process(namespace, [sys.executable, "-m", "lab.load", address, port, seconds, connections,
+                                *(["short"] if short else [])], log_path,
                     {"PYTHONPATH": directory, "PYTHONDONTWRITEBYTECODE": "1"})
             for _ in range(os.cpu_count() or 1)]
 
@@ -119,4 +120,4 @@ class ProcessorTime:
 
 
 if __name__ == "__main__":
-    run_clients(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
+    run_clients(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), "short" in sys.argv[5:])

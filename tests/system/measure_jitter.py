@@ -26,6 +26,7 @@ from lab.capture import Capture  # noqa: E402
 from lab.daemons import Keepalived, Nginx, Tandem  # noqa: E402
 from lab.load import Load, ProcessorTime  # noqa: E402
 from lab.pair import PRIORITY, Pair  # noqa: E402
+from lab.small_disk import TandemOnSmallDisk  # noqa: E402
 from lab.waiting import wait_for  # noqa: E402
 
 NODES = ("node1", "node2")
@@ -36,11 +37,11 @@ REALTIME = "global_defs {\n    vrrp_rt_priority 50\n    vrrp_no_swap\n    vrrp_r
 
 
 @contextlib.contextmanager
-def tandem_pair(lab, options, interval, node_class=Tandem):
+def tandem_pair(lab, options, interval, node_class=Tandem, lines=()):
     pair = Pair(lab, os.path.abspath(options.binaries), lab.path)
     pair.node1, pair.node2 = pair.nodes = [node_class(lab, host, pair.binaries, None) for host in NODES]
     try:
-        pair.start(advert_int=interval)
+        pair.start(config.service(80, lines=lines), advert_int=interval)
         yield lab.vip, 80
     finally:
         pair.cleanup()
@@ -48,6 +49,13 @@ def tandem_pair(lab, options, interval, node_class=Tandem):
 
 def blocked_pair(lab, options, interval):
     return tandem_pair(lab, options, interval, BlockedTandem)
+
+
+@contextlib.contextmanager
+def full_access_log_pair(lab, options, interval):
+    path = TandemOnSmallDisk.file_in(lab, "access.log")
+    with tandem_pair(lab, options, interval, TandemOnSmallDisk, (f"@tandem access_log {path}",)) as target:
+        yield target
 
 
 @contextlib.contextmanager
@@ -82,6 +90,7 @@ CASES = {
     "keepalived": (keepalived_pair, False),
     "tandem, load": (tandem_pair, True),
     "tandem, load, blocked log": (blocked_pair, True),
+    "tandem, load, full access log": (full_access_log_pair, True),
     "keepalived, load": (keepalived_pair, True),
     "keepalived real-time, load": (realtime_keepalived_pair, True),
 }
@@ -147,7 +156,7 @@ def main():
     topology.require_root()
     topology.raise_on_signals()
     results, broken = [], 0
-    print(f"{'who':<28} {'advert_int':>10} {'busy':>5} {'adverts':>8} {'p50':>9} {'p99':>9} {'p99.9':>9} {'max':>9} "
+    print(f"{'who':<29} {'advert_int':>10} {'busy':>5} {'adverts':>8} {'p50':>9} {'p99':>9} {'p99.9':>9} {'max':>9} "
           f"{'takeovers':>9}  target", flush=True)
     with topology.Lab() as lab:
         for host in ("up1", "up2"):
@@ -158,13 +167,13 @@ def main():
                     found = measure(lab, options, case, interval)
                 except AssertionError as error:
                     broken += 1
-                    print(f"{case:<28} {interval:>8g} s  {error}", flush=True)
+                    print(f"{case:<29} {interval:>8g} s  {error}", flush=True)
                     continue
                 finally:
                     lab.heal()
                 results.append({"case": case, "interval": interval, "seconds": options.seconds, **found})
                 columns = " ".join(f"{1e3 * found[key]:6.3f} ms" for key in ("p50", "p99", "p99.9", "max"))
-                print(f"{case:<28} {interval:>8g} s {found['busy']:>5.0%} {found['adverts']:>8} {columns} "
+                print(f"{case:<29} {interval:>8g} s {found['busy']:>5.0%} {found['adverts']:>8} {columns} "
                       f"{found['takeovers']:>9}  {'met' if found['met'] else 'missed'}", flush=True)
     if options.json:
         with open(options.json, "w", encoding="ascii") as handle:
