@@ -31,6 +31,7 @@ struct VirtualAddress {
     std::optional<IpAddress> broadcast;
     /// IPv6: false adds the address with IFA_F_NODAD (default), true lets the kernel run DAD.
     bool duplicate_address_detection = false;
+    bool operator==(const VirtualAddress&) const = default;
 };
 
 enum class RouteType : std::uint8_t {
@@ -63,6 +64,7 @@ struct VirtualRoute {
     std::optional<std::uint8_t> scope;
     /// The gateway is a neighbour although no address of the interface says so.
     bool onlink = false;
+    bool operator==(const VirtualRoute&) const = default;
 };
 
 /// When gratuitous ARP and unsolicited neighbour advertisements are sent (keepalived's garp_*).
@@ -84,6 +86,7 @@ struct AnnounceSchedule {
     /// advertisements, on one interface; zero: none.
     std::chrono::microseconds arp_interval{0};
     std::chrono::microseconds advertisement_interval{0};
+    bool operator==(const AnnounceSchedule&) const = default;
 };
 
 }  // namespace tandem::netlink

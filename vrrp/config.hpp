@@ -51,6 +51,7 @@ struct AuthHmacConfig {
     /// 1..300 s.
     std::chrono::seconds time_window{5};
     Mode mode = Mode::Enforce;
+    bool operator==(const AuthHmacConfig&) const = default;
 };
 
 /// One line of unicast_peer.
@@ -60,6 +61,7 @@ struct UnicastPeer {
     /// on the link; routed peers need a lower min_ttl.
     std::uint8_t min_ttl = 255;
     std::uint8_t max_ttl = 255;
+    bool operator==(const UnicastPeer&) const = default;
 };
 
 /// One vrrp_instance: the election part. The addresses it moves are configured in netlink.
@@ -114,6 +116,7 @@ struct InstanceConfig {
     /// Unset: 224.0.0.18 / ff02::12.
     std::optional<IpAddress> multicast_group;
     std::optional<AuthHmacConfig> auth_hmac;
+    bool operator==(const InstanceConfig&) const = default;
 };
 
 enum class TrackKind : std::uint8_t { Interface, Script, File, Process };

@@ -37,6 +37,7 @@ struct UpstreamBalance {
     unsigned lower_threshold = 0;
     /// Its connections are reset when its checks or its operator take it down; else they go on.
     bool reset_on_down = false;
+    bool operator==(const UpstreamBalance&) const = default;
 };
 
 /// Of one service.
@@ -67,6 +68,7 @@ struct ServiceBalance {
     unsigned queue_limit = 1024;
     /// How long each may wait; then it is refused. Greater than zero.
     std::chrono::milliseconds queue_timeout = std::chrono::seconds{5};
+    bool operator==(const ServiceBalance&) const = default;
 };
 
 }  // namespace tandem::relay

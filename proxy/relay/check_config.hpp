@@ -19,6 +19,29 @@ struct TcpCheck {
     std::string send{};
     /// Must come within the first 64 KiB of the answer, wherever; empty: no answer is awaited.
     std::string expect{};
+    bool operator==(const TcpCheck&) const = default;
+};
+
+/// `regex` and its options, with the meaning that PCRE2 gives them in keepalived: the dot matches
+/// no line end, ^ and $ stand for the ends of the body and not of its lines.
+struct BodyRegex {
+    /// Perl-compatible; empty: no matter.
+    std::string text{};
+    /// regex_no_match: it must not be found.
+    bool must_not_match = false;
+    bool ignores_case = false;
+    /// dotall: the dot matches line ends too.
+    bool dot_matches_newline = false;
+    /// multiline: ^ and $ match at every line.
+    bool multiline = false;
+    /// extended: blanks and comments in the expression do not count.
+    bool extended = false;
+    /// dollar_endonly: without `multiline`, $ does not match in front of a last line end.
+    bool dollar_end_only = false;
+    /// Bytes of the body in front of where a match may begin.
+    std::size_t min_offset = 0;
+    std::optional<std::size_t> max_offset{};
+    bool operator==(const BodyRegex&) const = default;
 };
 
 /// One `url` of HTTP_GET and SSL_GET.
@@ -26,6 +49,7 @@ struct UrlCheck {
     struct StatusRange {
         unsigned first = 200;
         unsigned last = 299;
+        bool operator==(const StatusRange&) const = default;
     };
     std::string path = "/";
     /// Host header, and the name that TLS asks for; empty: the address that is checked.
@@ -34,20 +58,21 @@ struct UrlCheck {
     std::vector<StatusRange> statuses{};
     /// MD5 of the body, 32 lower case hexadecimal digits; empty: any body.
     std::string digest{};
-    /// Perl-compatible; must be found in the first 64 KiB of the body, or must not. Empty: no
-    /// matter.
-    std::string regex{};
-    bool regex_must_not_match = false;
-    bool regex_ignores_case = false;
+    /// Looked for in the first 64 KiB of the body.
+    BodyRegex regex{};
+    bool operator==(const UrlCheck&) const = default;
 };
 
 /// HTTP_GET, and with `tls` SSL_GET. The certificate is not verified, as in keepalived.
 struct HttpCheck {
     bool tls = false;
+    /// sni_name: the name that TLS asks for; empty: the virtual host.
+    std::string tls_name{};
     /// 10 or 11.
     unsigned version = 10;
     /// All must pass, one after another. Not empty.
     std::vector<UrlCheck> urls;
+    bool operator==(const HttpCheck&) const = default;
 };
 
 /// MISC_CHECK: a program says it with its exit code.
@@ -57,6 +82,12 @@ struct ProgramCheck {
     std::chrono::milliseconds timeout = std::chrono::seconds{60};
     /// Exit codes 2..255 are success too and set the weight to two less.
     bool sets_weight = false;
+    /// Program, arguments and user, for telling it from another one.
+    std::string text{};
+    /// The index is only a place in a list.
+    bool operator==(const ProgramCheck& other) const {
+        return timeout == other.timeout && sets_weight == other.sets_weight && text == other.text;
+    }
 };
 
 struct HealthCheckConfig {
@@ -72,9 +103,13 @@ struct HealthCheckConfig {
     std::chrono::milliseconds warmup{0};
     /// Where to connect when not the upstream's own endpoint.
     std::optional<boost::asio::ip::tcp::endpoint> target;
+    /// bindto: where to connect from, never a virtual address. Unset, or of another family than
+    /// the target: the address of this node that the kernel would choose.
+    std::optional<boost::asio::ip::address> source;
     /// True: down until the first check succeeded (keepalived's alpha).
     bool start_down = false;
     std::variant<TcpCheck, HttpCheck, ProgramCheck> what;
+    bool operator==(const HealthCheckConfig&) const = default;
 };
 
 /// For people: "TCP_CHECK", "HTTP_GET", "SSL_GET", "MISC_CHECK".

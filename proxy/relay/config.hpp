@@ -38,6 +38,7 @@ struct UpstreamConfig {
     ProxyProtocol proxy_protocol = ProxyProtocol::Off;
     /// Which TLS connections it is there for.
     RouteConfig route;
+    bool operator==(const UpstreamConfig&) const = default;
 };
 
 struct ServiceConfig {
@@ -71,6 +72,7 @@ struct ServiceConfig {
     LimitsConfig limits;
     AccessLogConfig access_log;
     PrereadConfig preread;
+    bool operator==(const ServiceConfig&) const = default;
 };
 
 struct EngineConfig {

@@ -8,9 +8,10 @@
 namespace tandem::relay {
 
 bool ConnectionLimit::enter() {
+    const unsigned most = limit();
     unsigned used = used_.load();
     do {
-        if (limit_ != 0 && used >= limit_) {
+        if (most != 0 && used >= most) {
             return false;
         }
     } while (!used_.compare_exchange_weak(used, used + 1));

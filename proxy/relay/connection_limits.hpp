@@ -18,12 +18,14 @@ class ConnectionLimit {
     /// Takes a place; false: all are taken.
     bool enter();
     void leave() { used_.fetch_sub(1); }
-    [[nodiscard]] unsigned limit() const { return limit_; }
+    /// Who has a place keeps it, also above the bound.
+    void set_limit(unsigned limit) { limit_.store(limit); }
+    [[nodiscard]] unsigned limit() const { return limit_.load(std::memory_order_relaxed); }
     [[nodiscard]] unsigned used() const { return used_.load(std::memory_order_relaxed); }
-    [[nodiscard]] bool full() const { return limit_ != 0 && used_.load() >= limit_; }
+    [[nodiscard]] bool full() const { return limit() != 0 && used_.load() >= limit(); }
 
   private:
-    const unsigned limit_;
+    std::atomic<unsigned> limit_;
     std::atomic<unsigned> used_{0};
 };
 
@@ -43,12 +45,12 @@ class Admission {
     [[nodiscard]] Entry enter(ConnectionLimit& service);
     void leave(ConnectionLimit& service);
     void wait(std::size_t worker);
+    /// A bound was raised: wakes the workers that wait.
+    void wake_waiting();
     [[nodiscard]] unsigned process_limit() const { return process_.limit(); }
     [[nodiscard]] const std::string& process_limit_origin() const { return origin_; }
 
   private:
-    void wake_waiting();
-
     ConnectionLimit process_;
     const std::string origin_;
     std::atomic<unsigned> waiting_count_{0};

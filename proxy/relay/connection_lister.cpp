@@ -2,6 +2,8 @@
 
 #include "proxy/relay/flow.hpp"
 
+#include <algorithm>
+
 namespace tandem::relay {
 
 namespace {
@@ -19,7 +21,8 @@ void ConnectionLister::run() {
         }
         EventHandler* const handler = reactor_.handler_at(next_slot_++);
         Flow* const flow = handler == nullptr ? nullptr : handler->flow_of_client();
-        if (flow == nullptr || (filter_ && *filter_ != flow->service_index())) {
+        if (flow == nullptr ||
+            (filter_ && std::ranges::find(*filter_, flow->service_index()) == filter_->end())) {
             continue;
         }
         ++list_.total;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace tandem::relay {
 
@@ -16,15 +17,15 @@ namespace tandem::relay {
 /// the list or not; none is in it twice.
 class ConnectionLister final : public Task {
   public:
-    /// Index of a service; nullopt: all.
-    using Filter = std::optional<std::uint16_t>;
+    /// Numbers of services; nullopt: all.
+    using Filter = std::optional<std::vector<std::uint16_t>>;
     using Done = std::function<void(ConnectionLister&, ConnectionList)>;
 
     /// @param most connections in the list; the others are only counted.
     /// @param done called once, at the end of a turn's piece of work; may give it to
     /// Reactor::dispose().
     ConnectionLister(Reactor& reactor, Filter filter, std::size_t most, Done done)
-        : reactor_(reactor), filter_(filter), most_(most), done_(std::move(done)) {}
+        : reactor_(reactor), filter_(std::move(filter)), most_(most), done_(std::move(done)) {}
 
     void start() { reactor_.requeue(*this); }
 

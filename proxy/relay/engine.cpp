@@ -1,11 +1,8 @@
 #include "proxy/relay/engine.hpp"
 
-#include "proxy/relay/access_queue.hpp"
 #include "proxy/relay/buffer_pool.hpp"
 #include "proxy/relay/collector.hpp"
-#include "proxy/relay/connection_limits.hpp"
-#include "proxy/relay/service_state.hpp"
-#include "proxy/relay/worker.hpp"
+#include "proxy/relay/engine_impl.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -31,111 +28,82 @@ constexpr std::size_t kReservedDescriptors = 96;
 /// Descriptors of a worker beside its listeners: epoll sets, timer, wake-up.
 constexpr std::size_t kReservedPerWorker = 5;
 
-std::string listen_error(const ServiceConfig& service, const error_code& error) {
+}  // namespace
+
+std::string Engine::Impl::listen_error(const ServiceConfig& service, const error_code& error) {
     std::ostringstream text;
     text << service.name << ": cannot listen on " << service.listen << ": " << error.message();
     return text.str();
 }
 
-}  // namespace
-
-struct Engine::Impl {
-    Impl(EngineConfig configuration, EngineObserver& notices)
-        : observer(notices),
-          worker_count(configuration.workers != 0
-                           ? configuration.workers
-                           : std::max(1U, std::thread::hardware_concurrency())),
-          buffer_memory(configuration.buffer_memory != 0 ? configuration.buffer_memory
-                                                         : default_buffer_memory()),
-          admission(
-              connection_limit(configuration, worker_count), worker_count,
-              [this](std::size_t worker) { workers[worker]->retry_admission(); },
-              configuration.max_connections != 0 ? "configured"
-                                                 : default_connection_limit_origin()) {
-        SourcePoolFactory pools{std::random_device{}()};
-        for (ServiceConfig& service : configuration.services) {
-            services.push_back(std::make_unique<ServiceState>(std::move(service), pools));
-            services.back()->position = static_cast<std::uint16_t>(services.size() - 1);
-        }
-    }
-
-    static unsigned connection_limit(const EngineConfig& config, unsigned workers) {
-        if (config.max_connections != 0) {
-            return config.max_connections;
-        }
-        return default_connection_limit(kReservedDescriptors +
-                                        workers * (kReservedPerWorker + config.services.size()));
-    }
-
-    template <class Function>
-    void for_instance(const std::string& instance, Function function) const;
-    /// Of one counter over the instance's services and all workers: no lock, no allocation.
-    [[nodiscard]] std::uint64_t sum(const std::string& instance,
-                                    Counter ShardCounters::*counter) const;
-    /// Calls it with the indices of service and upstream. @return whether there is one.
-    template <class Function>
-    bool for_upstream(const std::string& service, const std::string& upstream, Function function);
-    /// For the services that need one.
-    void make_queues();
-    /// After something has changed whether the upstream may get connections.
-    void upstream_changed(std::size_t service, std::size_t upstream);
-    void weight_changed(std::size_t service, std::size_t upstream);
-    /// Every listener of one service, one per worker.
-    error_code open(ServiceState& service);
-    /// Before open().
-    void create_access_queue();
-
-    EngineObserver& observer;
-    std::mutex orders;
-    const unsigned worker_count;
-    const std::size_t buffer_memory;
-    std::vector<std::unique_ptr<ServiceState>> services;
-    Admission admission;
-    /// Before the workers: they put into it to their end.
-    std::shared_ptr<AccessQueue> access_queue;
-    std::vector<std::unique_ptr<Worker>> workers;
-};
-
-void Engine::Impl::make_queues() {
-    for (std::size_t index = 0; index < services.size(); ++index) {
-        ServiceState& service = *services[index];
-        if (service.needs_queue()) {
-            service.queue = std::make_unique<UpstreamQueue>(
-                service.config.balance.queue_limit, workers.size(),
-                [this, index](std::size_t worker) { workers[worker]->serve_queue(index); });
-        }
+Engine::Impl::Impl(EngineConfig configuration, EngineObserver& notices)
+    : observer(notices),
+      worker_count(configuration.workers != 0 ? configuration.workers
+                                              : std::max(1U, std::thread::hardware_concurrency())),
+      buffer_memory(configuration.buffer_memory != 0 ? configuration.buffer_memory
+                                                     : default_buffer_memory()),
+      pools(std::random_device{}()),
+      admission(
+          connection_limit(configuration, worker_count), worker_count,
+          [this](std::size_t worker) { workers[worker]->retry_admission(); },
+          configuration.max_connections != 0 ? "configured" : default_connection_limit_origin()) {
+    for (ServiceConfig& service : configuration.services) {
+        services.push_back(std::make_shared<ServiceState>(std::move(service), pools, worker_count));
+        give_number(*services.back());
+        make_queue(*services.back());
     }
 }
 
-void Engine::Impl::upstream_changed(std::size_t service, std::size_t upstream) {
-    ServiceState& state = *services[service];
-    if (state.queue) {
-        state.queue->upstreams_changed();
+unsigned Engine::Impl::connection_limit(const EngineConfig& config, unsigned workers) {
+    if (config.max_connections != 0) {
+        return config.max_connections;
+    }
+    return default_connection_limit(kReservedDescriptors +
+                                    workers * (kReservedPerWorker + config.services.size()));
+}
+
+void Engine::Impl::make_queue(ServiceState& service) {
+    if (!service.needs_queue() || service.queue) {
+        return;
+    }
+    // The workers are to find those that wait in it, and it may be gone when they do.
+    const auto self = std::make_shared<std::weak_ptr<UpstreamQueue>>();
+    service.queue = std::make_shared<UpstreamQueue>(service.config.balance.queue_limit,
+                                                    worker_count, [this, self](std::size_t worker) {
+                                                        if (const auto queue = self->lock()) {
+                                                            workers[worker]->serve_queue(queue);
+                                                        }
+                                                    });
+    *self = service.queue;
+}
+
+void Engine::Impl::upstream_changed(const std::shared_ptr<ServiceState>& service,
+                                    std::size_t upstream) {
+    if (service->queue) {
+        service->queue->upstreams_changed();
     }
     const bool down =
-        !state.upstreams.up(upstream) || state.upstreams.admin(upstream) == AdminState::Down;
-    if (down && state.config.upstreams[upstream].balance.reset_on_down) {
+        !service->upstreams.up(upstream) || service->upstreams.admin(upstream) == AdminState::Down;
+    if (down && service->config.upstreams[upstream].balance.reset_on_down) {
         for (const auto& worker : workers) {
             worker->reset_upstream(service, upstream);
         }
     }
 }
 
-void Engine::Impl::create_access_queue() {
-    for (const auto& service : services) {
-        if (service->config.access_log.enabled()) {
-            if (!access_queue) {
-                access_queue = std::make_shared<AccessQueue>(worker_count);
-            }
-            service->access_queue = access_queue.get();
+void Engine::Impl::provide_access_queue(ServiceState& service) {
+    if (service.config.access_log.enabled()) {
+        if (!access_queue) {
+            access_queue = std::make_shared<AccessQueue>(worker_count);
         }
+        service.access_queue = access_queue.get();
     }
 }
 
 // With the lock on orders: the workers are to get the tables in the order of the orders.
-void Engine::Impl::weight_changed(std::size_t service, std::size_t upstream) {
-    const ServiceState& state = *services[service];
-    if (const auto table = Balancer::make_table(state.config, state.upstreams)) {
+void Engine::Impl::weight_changed(const std::shared_ptr<ServiceState>& service,
+                                  std::size_t upstream) {
+    if (const auto table = Balancer::make_table(service->config, service->upstreams)) {
         for (const auto& worker : workers) {
             worker->set_table(service, table);
         }
@@ -143,11 +111,11 @@ void Engine::Impl::weight_changed(std::size_t service, std::size_t upstream) {
     upstream_changed(service, upstream);
 }
 
-error_code Engine::Impl::open(ServiceState& service) {
+error_code Engine::Impl::open(ServiceState& service, std::vector<Descriptor>& sockets) const {
     if (const error_code error = check_not_listening(service.config.listen)) {
         return error;
     }
-    for (const auto& worker : workers) {
+    for (unsigned worker = 0; worker < worker_count; ++worker) {
         auto socket = open_listener(service.config.listen, service.config.limits.sockets);
         if (!socket.has_value()) {
             return socket.error();
@@ -160,10 +128,7 @@ error_code Engine::Impl::open(ServiceState& service) {
             }
             service.config.listen = *endpoint;
         }
-        if (const error_code error =
-                worker->add_service(service, admission, observer, std::move(*socket))) {
-            return error;
-        }
+        sockets.push_back(std::move(*socket));
     }
     return {};
 }
@@ -191,14 +156,23 @@ std::vector<std::string> Engine::start() {
             impl_->workers.push_back(
                 std::make_unique<Worker>(index, impl_->buffer_memory / impl_->worker_count));
         }
-        impl_->create_access_queue();
+        for (const auto& service : impl_->services) {
+            impl_->provide_access_queue(*service);
+        }
     } catch (const boost::system::system_error& error) {
         errors.push_back(std::string{"cannot create a relay worker: "} + error.what());
+        impl_->workers.clear();
+        return errors;
     }
-    impl_->make_queues();
     for (const auto& service : impl_->services) {
-        if (const error_code error = impl_->open(*service)) {
-            errors.push_back(listen_error(service->config, error));
+        std::vector<Descriptor> sockets;
+        error_code error = impl_->open(*service, sockets);
+        for (std::size_t worker = 0; !error && worker < sockets.size(); ++worker) {
+            error = impl_->workers[worker]->add_service(service, impl_->admission, impl_->observer,
+                                                        std::move(sockets[worker]));
+        }
+        if (error) {
+            errors.push_back(Impl::listen_error(service->config, error));
         }
     }
     if (!errors.empty()) {
@@ -211,24 +185,23 @@ std::vector<std::string> Engine::start() {
     return errors;
 }
 
-template <class Function>
-void Engine::Impl::for_instance(const std::string& instance, Function function) const {
-    for (const auto& service : services) {
-        if (service->config.instance == instance) {
-            function(*service);
-        }
-    }
-}
-
 void Engine::activate(const std::string& instance) {
-    impl_->for_instance(instance, [](ServiceState& service) { service.open_gate(); });
+    {
+        const std::lock_guard lock{impl_->mutex};
+        impl_->ordered[instance].open = true;
+        impl_->for_instance(instance, [](ServiceState& service) { service.open_gate(); });
+    }
     for (const auto& worker : impl_->workers) {
         worker->activate(instance);
     }
 }
 
 void Engine::deactivate(const std::string& instance, std::function<void(std::uint64_t)> done) {
-    impl_->for_instance(instance, [](ServiceState& service) { service.close_gate(); });
+    {
+        const std::lock_guard lock{impl_->mutex};
+        impl_->ordered[instance].open = false;
+        impl_->for_instance(instance, [](ServiceState& service) { service.close_gate(); });
+    }
     struct Progress {
         std::atomic<std::size_t> left;
         std::atomic<std::uint64_t> flows_reset;
@@ -248,51 +221,64 @@ void Engine::deactivate(const std::string& instance, std::function<void(std::uin
 }
 
 void Engine::silence(const std::string& instance) {
-    impl_->for_instance(instance, [](ServiceState& service) {
-        if (!service.is_open()) {
-            ++service.silence_orders;
-        }
-    });
+    static_cast<void>(impl_->order_silence(instance));
 }
 
-std::uint64_t Engine::Impl::sum(const std::string& instance,
-                                Counter ShardCounters::*counter) const {
+std::uint64_t Engine::Impl::order_silence(const std::string& instance) {
+    const std::lock_guard lock{mutex};
+    Orders& now = ordered[instance];
+    if (!now.open) {
+        ++now.silence;
+        for_instance(instance,
+                     [&now](ServiceState& service) { service.silence_orders = now.silence; });
+    }
+    return now.silence;
+}
+
+std::uint64_t Engine::Impl::sum(const std::string& instance, Counter ShardCounters::*counter,
+                                std::uint64_t ServiceCounters::*before) const {
     std::uint64_t result = 0;
-    for (std::size_t index = 0; index < services.size(); ++index) {
-        if (services[index]->config.instance != instance) {
-            continue;
+    const std::lock_guard lock{mutex};
+    for_instance(instance, [&](const ServiceState& service) {
+        for (const auto& part : service.counters) {
+            result += (part->service.*counter).get();
         }
-        for (const auto& worker : workers) {
-            result += (std::as_const(*worker).shard(index).counters().*counter).get();
+    });
+    for (const auto& service : services) {
+        if (service->config.instance == instance) {
+            const auto found = past.find(service->config.name);
+            result += found == past.end() ? 0 : found->second.service.*before;
         }
     }
     return result;
 }
 
 std::uint64_t Engine::connections_reset(const std::string& instance) const {
-    return impl_->sum(instance, &ShardCounters::reset_by_demotion);
+    return impl_->sum(instance, &ShardCounters::reset_by_demotion,
+                      &ServiceCounters::reset_by_demotion);
 }
 
 std::uint64_t Engine::active_connections(const std::string& instance) const {
-    return impl_->sum(instance, &ShardCounters::active);
+    return impl_->sum(instance, &ShardCounters::active, &ServiceCounters::active);
 }
 
 void Engine::purge(const std::string& instance) {
-    silence(instance);
+    const std::uint64_t silence = impl_->order_silence(instance);
     for (const auto& worker : impl_->workers) {
-        worker->purge(instance);
+        worker->purge(instance, silence);
     }
 }
 
 template <class Function>
 bool Engine::Impl::for_upstream(const std::string& service, const std::string& upstream,
                                 Function function) {
+    const std::lock_guard lock{orders};
     bool found = false;
-    for (std::size_t index = 0; index < services.size(); ++index) {
-        const ServiceConfig& config = services[index]->config;
-        for (std::size_t position = 0; position < config.upstreams.size(); ++position) {
-            if (config.name == service && config.upstreams[position].name == upstream) {
-                function(index, position);
+    for (const auto& state : everything()) {
+        const auto& upstreams = state->config.upstreams;
+        for (std::size_t position = 0; position < upstreams.size(); ++position) {
+            if (state->config.name == service && upstreams[position].name == upstream) {
+                function(state, position);
                 found = true;
             }
         }
@@ -300,47 +286,46 @@ bool Engine::Impl::for_upstream(const std::string& service, const std::string& u
     return found;
 }
 
+using ServicePointer = std::shared_ptr<ServiceState>;
+
 void Engine::set_upstream_up(const std::string& service, const std::string& upstream, bool up) {
-    impl_->for_upstream(service, upstream, [this, up](std::size_t index, std::size_t position) {
-        const std::lock_guard lock{impl_->orders};
-        impl_->services[index]->upstreams.set_up(position, up, Clock::now());
-        impl_->upstream_changed(index, position);
+    impl_->for_upstream(service, upstream, [&](const ServicePointer& state, std::size_t position) {
+        state->upstreams.set_up(position, up, Clock::now());
+        impl_->upstream_changed(state, position);
     });
 }
 
 bool Engine::set_upstream_admin(const std::string& service, const std::string& upstream,
-                                AdminState state) {
+                                AdminState admin) {
     return impl_->for_upstream(service, upstream,
-                               [this, state](std::size_t index, std::size_t position) {
-                                   const std::lock_guard lock{impl_->orders};
-                                   impl_->services[index]->upstreams.set_admin(position, state);
-                                   impl_->upstream_changed(index, position);
+                               [&](const ServicePointer& state, std::size_t position) {
+                                   state->upstreams.set_admin(position, admin);
+                                   impl_->upstream_changed(state, position);
                                });
 }
 
 bool Engine::set_upstream_weight(const std::string& service, const std::string& upstream,
                                  std::optional<unsigned> weight) {
     return impl_->for_upstream(service, upstream,
-                               [this, weight](std::size_t index, std::size_t position) {
-                                   const std::lock_guard lock{impl_->orders};
-                                   impl_->services[index]->upstreams.set_weight(position, weight);
-                                   impl_->weight_changed(index, position);
+                               [&](const ServicePointer& state, std::size_t position) {
+                                   state->upstreams.set_weight(position, weight);
+                                   impl_->weight_changed(state, position);
                                });
 }
 
 void Engine::set_checked_weight(const std::string& service, const std::string& upstream,
                                 unsigned weight) {
-    impl_->for_upstream(service, upstream, [this, weight](std::size_t index, std::size_t position) {
-        const std::lock_guard lock{impl_->orders};
-        UpstreamGroup& upstreams = impl_->services[index]->upstreams;
-        if (upstreams.checked_weight(position) != weight) {
-            upstreams.set_checked_weight(position, weight);
-            impl_->weight_changed(index, position);
+    impl_->for_upstream(service, upstream, [&](const ServicePointer& state, std::size_t position) {
+        if (state->upstreams.checked_weight(position) != weight) {
+            state->upstreams.set_checked_weight(position, weight);
+            impl_->weight_changed(state, position);
         }
     });
 }
 
 void Engine::set_port_share(const std::string& instance, PortShare share) {
+    const std::lock_guard lock{impl_->mutex};
+    impl_->ordered[instance].port_share = share;
     impl_->for_instance(instance, [share](ServiceState& service) { service.port_share = share; });
 }
 
@@ -348,12 +333,15 @@ bool Engine::list_connections(const std::string& service, std::size_t most,
                               const std::function<void(ConnectionList)>& done) {
     ConnectionLister::Filter filter;
     if (!service.empty()) {
-        const auto named = [&](const auto& state) { return state->config.name == service; };
-        const auto found = std::ranges::find_if(impl_->services, named);
-        if (found == impl_->services.end()) {
+        filter.emplace();
+        for (const auto& state : impl_->everything()) {
+            if (state->config.name == service) {
+                filter->push_back(state->position);
+            }
+        }
+        if (filter->empty()) {
             return false;
         }
-        filter = (*found)->position;
     }
     const auto add = [](ConnectionList& sum, ConnectionList part) {
         sum.total += part.total;
@@ -394,114 +382,6 @@ bool Engine::ask_workers() {
         answered = worker->ask() && answered;
     }
     return answered;
-}
-
-InstanceHealth Engine::health(const std::string& instance) const {
-    InstanceHealth health;
-    std::size_t services = 0;
-    bool any_up = false;
-    for (std::size_t index = 0; index < impl_->services.size(); ++index) {
-        const ServiceState& state = *impl_->services[index];
-        if (state.config.instance != instance || state.config.upstreams.empty()) {
-            continue;
-        }
-        ++services;
-        any_up = any_up || state.upstreams.any_up();
-        for (const auto& worker : impl_->workers) {
-            const int error = std::as_const(*worker).shard(index).accept_error();
-            if (error != 0 && health.accept_error == 0) {
-                health.accept_error = error;
-                health.failing_service = state.config.name;
-            }
-        }
-    }
-    health.no_upstream = services > 0 && !any_up;
-    return health;
-}
-
-Endpoint Engine::listen_endpoint(const std::string& service) const {
-    for (const auto& state : impl_->services) {
-        if (state->config.name == service) {
-            return state->config.listen;
-        }
-    }
-    return {};
-}
-
-namespace {
-
-void add(ServiceCounters& sum, const ShardCounters& part) {
-    sum.accepted += part.accepted.get();
-    sum.active += part.active.get();
-    sum.finished += part.finished.get();
-    sum.reset_by_client += part.reset_by_client.get();
-    sum.reset_by_upstream += part.reset_by_upstream.get();
-    sum.reset_by_demotion += part.reset_by_demotion.get();
-    sum.ended_by_operator += part.ended_by_operator.get();
-    sum.timed_out += part.timed_out.get();
-    sum.no_upstream += part.no_upstream.get();
-    sum.no_route += part.no_route.get();
-    sum.bad_proxy_header += part.bad_proxy_header.get();
-    sum.preread_timed_out += part.preread_timed_out.get();
-    sum.queue_full += part.queue_full.get();
-    sum.queue_timed_out += part.queue_timed_out.get();
-    sum.reset_by_down += part.reset_by_down.get();
-    sum.refused_inactive += part.refused_inactive.get();
-    sum.denied += part.denied.get();
-    sum.refused_client_limit += part.refused_client_limit.get();
-    sum.refused_client_rate += part.refused_client_rate.get();
-    sum.lifetime_over += part.lifetime_over.get();
-    sum.local_errors += part.local_errors.get();
-    sum.ports_exhausted += part.ports_exhausted.get();
-    sum.buffer_waits += part.buffer_waits.get();
-    sum.bytes_to_upstream += part.bytes_to_upstream.get();
-    sum.bytes_to_client += part.bytes_to_client.get();
-    sum.bytes_spliced += part.bytes_spliced.get();
-}
-
-}  // namespace
-
-std::vector<ServiceStatus> Engine::status() const {
-    const TimePoint now = Clock::now();
-    std::vector<ServiceStatus> result;
-    for (std::size_t index = 0; index < impl_->services.size(); ++index) {
-        const ServiceState& state = *impl_->services[index];
-        ServiceStatus status;
-        status.name = state.config.name;
-        status.instance = state.config.instance;
-        status.accepting = !impl_->workers.empty() && state.is_open();
-        status.quorum = state.upstreams.quorum();
-        status.counters.queued = state.queue ? state.queue->size() : 0;
-        status.panic = state.upstreams.panic();
-        for (std::size_t position = 0; position < state.config.upstreams.size(); ++position) {
-            UpstreamStatus upstream;
-            upstream.name = state.config.upstreams[position].name;
-            upstream.weight = state.config.upstreams[position].weight;
-            upstream.role = state.config.upstreams[position].balance.role;
-            upstream.reset_on_down = state.config.upstreams[position].balance.reset_on_down;
-            upstream.up = state.upstreams.up(position);
-            upstream.admin = state.upstreams.admin(position);
-            upstream.avoided = state.upstreams.avoided(position, now);
-            upstream.weight_override = state.upstreams.weight_override(position);
-            upstream.checked_weight = state.upstreams.checked_weight(position);
-            upstream.last_error = state.last_error(position);
-            upstream.ports_in_use = state.sources[position]->ports_in_use();
-            upstream.ports = state.sources[position]->ports(state.port_share.load());
-            status.upstreams.push_back(std::move(upstream));
-        }
-        for (const auto& worker : impl_->workers) {
-            const ServiceShard& shard = worker->shard(index);
-            add(status.counters, shard.counters());
-            for (std::size_t position = 0; position < status.upstreams.size(); ++position) {
-                const UpstreamCounters& counters = shard.upstream_counters(position);
-                status.upstreams[position].active += counters.active.get();
-                status.upstreams[position].connected += counters.connected.get();
-                status.upstreams[position].connect_failures += counters.connect_failures.get();
-            }
-        }
-        result.push_back(std::move(status));
-    }
-    return result;
 }
 
 }  // namespace tandem::relay

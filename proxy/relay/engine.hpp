@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,23 @@ class Engine {
     /// this returns; after it no callback runs, and orders (their `done` too) are dropped. Reading
     /// status stays possible. Not for callbacks; once is enough, more do nothing.
     void stop();
+
+    /// Applies the difference to these services while everything runs. Services are the same when
+    /// their names are. Of a service that
+    /// - is as it was: nothing changes;
+    /// - is another: its listening sockets and the kernel's queues stay, new connections are those
+    ///   of the new configuration, and those that are there go on as they began. The checks'
+    ///   results, the operator's orders, counters, limits, ports and the clients' upstreams are
+    ///   taken over;
+    /// - is new: it accepts as the orders for its instance say;
+    /// - is no more: its listening sockets are closed, its connections go on.
+    /// One at a time, from the thread that gives the checks' and the operator's orders.
+    /// @param announce called before the first connection of the new configuration, when nothing
+    /// can fail any more: numbered_services() and access_queue() are those of then.
+    /// @return empty on success, else one message per listener that failed, for people; then
+    /// nothing has changed.
+    std::vector<std::string> reconfigure(std::vector<ServiceConfig> services,
+                                         const std::function<void()>& announce = {});
 
     // The orders for one instance come from one thread, or are ordered otherwise.
 
@@ -118,6 +136,10 @@ class Engine {
 
     /// Consistent per service, collected from the workers' counters (relaxed atomics).
     [[nodiscard]] std::vector<ServiceStatus> status() const;
+
+    /// The services that records of connections name by number: also earlier configurations that
+    /// have connections still.
+    [[nodiscard]] std::map<std::uint16_t, ServiceConfig> numbered_services() const;
 
   private:
     struct Impl;

@@ -75,9 +75,10 @@ bool is_name(const std::string& host) {
 class HttpSession final : public ProbeSession {
   public:
     HttpSession(asio::io_context& context, const HttpCheck& check, UrlCheck url,
-                const Endpoint& target, Milliseconds limit,
-                const std::vector<IpAddress>& virtual_addresses)
-        : ProbeSession(context, target, limit, virtual_addresses), url_(std::move(url)) {
+                const SessionSettings& settings)
+        : ProbeSession(context, settings),
+          url_(std::move(url)),
+          tls_name_(check.tls_name.empty() ? url_.virtual_host : check.tls_name) {
         request_.method(http::verb::get);
         request_.target(url_.path);
         request_.version(check.version);
@@ -130,10 +131,10 @@ class HttpSession final : public ProbeSession {
             send_request();
             return;
         }
-        if (is_name(url_.virtual_host)) {
+        if (is_name(tls_name_)) {
             // What SSL_set_tlsext_host_name() does, which copies the name.
             SSL_ctrl(tls_->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-                     const_cast<char*>(url_.virtual_host.c_str()));
+                     const_cast<char*>(tls_name_.c_str()));
         }
         tls_->async_handshake(asio::ssl::stream_base::client, then(&HttpSession::send_request));
     }
@@ -197,6 +198,7 @@ class HttpSession final : public ProbeSession {
     }
 
     const UrlCheck url_;
+    const std::string tls_name_;
     http::request<http::empty_body> request_;
     http::response_parser<http::buffer_body> parser_;
     boost::beast::flat_buffer buffer_{kMostHeader};
@@ -210,10 +212,9 @@ class HttpSession final : public ProbeSession {
 }  // namespace
 
 std::shared_ptr<ProbeSession> make_http_session(asio::io_context& context, const HttpCheck& check,
-                                                const UrlCheck& url, const Endpoint& target,
-                                                Milliseconds limit,
-                                                const std::vector<IpAddress>& virtual_addresses) {
-    return std::make_shared<HttpSession>(context, check, url, target, limit, virtual_addresses);
+                                                const UrlCheck& url,
+                                                const SessionSettings& settings) {
+    return std::make_shared<HttpSession>(context, check, url, settings);
 }
 
 }  // namespace tandem::relay

@@ -17,6 +17,7 @@ struct AccessRule {
     boost::asio::ip::address network;
     /// 0..32 or 0..128; bits of the network behind it do not count.
     unsigned prefix_length = 0;
+    bool operator==(const AccessRule&) const = default;
 };
 
 /// Keepalive of TCP: probes after `idle` of silence, one every `interval`; dead after `count`
@@ -25,6 +26,7 @@ struct KeepaliveConfig {
     std::chrono::seconds idle{120};
     std::chrono::seconds interval{15};
     unsigned count = 4;
+    bool operator==(const KeepaliveConfig&) const = default;
 };
 
 /// What the kernel is asked to watch over. On the client's side it is inherited from the listening
@@ -37,6 +39,7 @@ struct SocketLimits {
     /// TCP_USER_TIMEOUT of both sides; zero: the kernel's (about fifteen minutes of
     /// retransmission). It also ends a side that keeps its window closed for so long.
     std::chrono::milliseconds user_timeout{0};
+    bool operator==(const SocketLimits&) const = default;
 };
 
 /// Bytes per second; more is no limit for anybody.
@@ -65,6 +68,7 @@ struct LimitsConfig {
     /// not end together). Zero: never.
     std::chrono::milliseconds max_lifetime{0};
     SocketLimits sockets;
+    bool operator==(const LimitsConfig&) const = default;
 };
 
 }  // namespace tandem::relay

@@ -49,6 +49,15 @@ void Listener::thaw() {
     resume();
 }
 
+Descriptor Listener::release() {
+    reactor_.unwatch(socket_.get(), token_);
+    Task::unlink();
+    Timer::unlink();
+    ready_ = false;
+    frozen_ = true;
+    return std::move(socket_);
+}
+
 void Listener::resume() {
     paused_ = false;
     if (ready_) {

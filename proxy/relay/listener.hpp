@@ -50,6 +50,8 @@ class Listener final : public EventHandler, public Task, public Timer {
     void thaw();
     /// Ends a pause.
     void resume();
+    /// Gives the socket away: nothing is accepted here any more.
+    Descriptor release();
     /// After admit() said no: asks again when that time is over.
     void resume_after(Clock::duration delay) { reactor_.schedule(*this, delay); }
     /// Hands one connection of the kernel's queue to the owner without asking admit(), also while

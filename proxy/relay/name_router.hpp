@@ -20,6 +20,7 @@ struct RouteConfig {
     /// One of them must be offered by the client (ALPN identifiers, byte by byte).
     std::vector<std::string> protocols;
     [[nodiscard]] bool empty() const { return server_names.empty() && protocols.empty(); }
+    bool operator==(const RouteConfig&) const = default;
 };
 
 /// The upstreams that match best get the connection, all others never: the exact name before the

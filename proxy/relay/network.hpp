@@ -14,6 +14,7 @@ struct Network {
     /// 0..32 or 0..128; bits of the address behind it do not count.
     unsigned prefix_length = 0;
     [[nodiscard]] bool contains(const boost::asio::ip::address& client) const;
+    bool operator==(const Network&) const = default;
 };
 
 bool contains(std::span<const Network> networks, const boost::asio::ip::address& client);

@@ -24,7 +24,16 @@ class PersistenceTable {
 
     /// @param timeout 1 s to kLongestTimeout; counted in whole seconds, up to one too long.
     PersistenceTable(std::chrono::seconds timeout, TimePoint start)
-        : timeout_(static_cast<std::uint64_t>(timeout.count())), start_(start), sets_(kSets) {}
+        : timeout_(static_cast<std::uint64_t>(timeout.count())),
+          longest_(timeout_),
+          start_(start),
+          sets_(kSets) {}
+
+    /// With the clients of another table, as long as each was to be remembered there. Not with
+    /// those that connections of the other table's service are remembered for from now on.
+    /// @param positions of the other table's upstreams here; nullopt: gone.
+    PersistenceTable(std::chrono::seconds timeout, const PersistenceTable& before,
+                     const std::vector<std::optional<std::size_t>>& positions);
 
     /// @return the upstream, below 65536; nullopt: unknown, or its time is up.
     [[nodiscard]] std::optional<std::size_t> find(std::uint64_t client, TimePoint now) const;
@@ -38,6 +47,7 @@ class PersistenceTable {
     static constexpr unsigned kSecondBits = 26;
     static constexpr unsigned kUpstreamBits = 16;
     static constexpr std::uint64_t kSecondMask = (std::uint64_t{1} << kSecondBits) - 1;
+    static constexpr std::uint64_t kUpstreamMask = (std::uint64_t{1} << kUpstreamBits) - 1;
     using Set = std::array<std::atomic<std::uint64_t>, kWays>;
 
     static std::size_t set_of(std::uint64_t client) { return client % kSets; }
@@ -50,6 +60,8 @@ class PersistenceTable {
     [[nodiscard]] std::uint64_t left(std::uint64_t entry, TimePoint now) const;
 
     const std::uint64_t timeout_;
+    /// Entries of an earlier table may have more left than the timeout.
+    const std::uint64_t longest_;
     const TimePoint start_;
     std::vector<Set> sets_;
 };

@@ -20,6 +20,7 @@ struct PrereadConfig {
     /// From accept() to the last byte that is needed to choose an upstream (PROXY header, TLS
     /// hello); then the connection is reset. Greater than zero.
     std::chrono::milliseconds timeout = std::chrono::seconds{10};
+    bool operator==(const PrereadConfig&) const = default;
 };
 
 }  // namespace tandem::relay

@@ -76,21 +76,18 @@ class NoProbe final : public Probe {
 
 std::unique_ptr<Probe> make_probe(boost::asio::io_context& context, const HealthCheckConfig& config,
                                   const ProbeSettings& settings) {
-    const Endpoint target = settings.target;
-    const auto& addresses = settings.virtual_addresses;
-    const Milliseconds limit = config.connect_timeout;
+    const SessionSettings session{settings.target, config.source, config.connect_timeout,
+                                  settings.virtual_addresses};
     if (const auto* tcp = std::get_if<TcpCheck>(&config.what)) {
-        return std::make_unique<SessionProbe>(
-            1, [&context, &addresses, check = *tcp, target, limit](std::size_t) {
-                return make_tcp_session(context, check, target, limit, addresses);
-            });
+        return std::make_unique<SessionProbe>(1, [&context, check = *tcp, session](std::size_t) {
+            return make_tcp_session(context, check, session);
+        });
     }
     if (const auto* http = std::get_if<HttpCheck>(&config.what)) {
-        return std::make_unique<SessionProbe>(http->urls.size(), [&context, &addresses,
-                                                                  check = *http, target,
-                                                                  limit](std::size_t number) {
-            return make_http_session(context, check, check.urls[number], target, limit, addresses);
-        });
+        return std::make_unique<SessionProbe>(
+            http->urls.size(), [&context, check = *http, session](std::size_t number) {
+                return make_http_session(context, check, check.urls[number], session);
+            });
     }
     if (settings.programs) {
         return settings.programs(std::get<ProgramCheck>(config.what));

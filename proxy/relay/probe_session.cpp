@@ -2,6 +2,7 @@
 
 #include "proxy/relay/source_address.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -37,13 +38,8 @@ std::string timeout_text(Milliseconds limit) {
 
 }  // namespace
 
-ProbeSession::ProbeSession(asio::io_context& context, const Endpoint& target, Milliseconds limit,
-                           const std::vector<IpAddress>& virtual_addresses)
-    : target_(target),
-      limit_(limit),
-      virtual_addresses_(virtual_addresses),
-      socket_(context),
-      timer_(context) {}
+ProbeSession::ProbeSession(asio::io_context& context, const SessionSettings& settings)
+    : settings_(settings), socket_(context), timer_(context) {}
 
 void ProbeSession::start(Probe::Done done) {
     done_ = std::move(done);
@@ -58,8 +54,19 @@ void ProbeSession::cancel() {
     socket_.close(ignored);
 }
 
+boost::system::result<IpAddress> ProbeSession::choose_source() const {
+    const auto& wanted = settings_.source;
+    const auto& virtual_addresses = settings_.virtual_addresses;
+    const bool usable = wanted && wanted->is_v4() == target().address().is_v4() &&
+                        std::ranges::find(virtual_addresses, *wanted) == virtual_addresses.end();
+    if (usable) {
+        return *wanted;
+    }
+    return own_address_towards(target(), virtual_addresses);
+}
+
 void ProbeSession::connect() {
-    const auto source = own_address_towards(target_, virtual_addresses_);
+    const auto source = choose_source();
     if (!source.has_value()) {
         const bool none = source.error() == boost::system::errc::address_not_available;
         not_started(source.error(), none ? "no own address" : source.error().message());
@@ -69,11 +76,11 @@ void ProbeSession::connect() {
         not_started(error, error.message());
         return;
     }
-    timer_.expires_after(limit_);
+    timer_.expires_after(settings_.limit);
     timer_.async_wait([self = weak_from_this()](const error_code& error) {
         const auto session = self.lock();
         if (session && !error) {
-            session->fail(timeout_text(session->limit_));
+            session->fail(timeout_text(session->settings_.limit));
         }
     });
     socket_.async_wait(
@@ -93,12 +100,12 @@ void ProbeSession::connect() {
 }
 
 error_code ProbeSession::open(const IpAddress& source) {
-    auto socket = start_connect(target_, source);
+    auto socket = start_connect(target(), source);
     if (!socket.has_value()) {
         return socket.error();
     }
     error_code error;
-    socket_.assign(target_.protocol(), socket->get(), error);
+    socket_.assign(target().protocol(), socket->get(), error);
     if (!error) {
         static_cast<void>(socket->release());
     }

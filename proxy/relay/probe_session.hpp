@@ -7,23 +7,33 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/system/result.hpp>
 
 namespace tandem::relay {
+
+struct SessionSettings {
+    Endpoint target;
+    /// Unset: the address of this node that the kernel would choose.
+    std::optional<IpAddress> source;
+    /// For the whole session.
+    Milliseconds limit;
+    /// Never used as source (I3), whatever `source` says. They outlive the session.
+    const std::vector<IpAddress>& virtual_addresses;
+};
 
 /// Connects, then on_connected() goes on; pass(), fail() or the deadline end it, whichever is
 /// first. Held by a shared pointer that its own handlers share, so that one that comes late finds
 /// an ended session instead of a freed one. Used once.
 class ProbeSession : public std::enable_shared_from_this<ProbeSession> {
   public:
-    /// @param virtual_addresses outlive this.
-    ProbeSession(boost::asio::io_context& context, const Endpoint& target, Milliseconds limit,
-                 const std::vector<IpAddress>& virtual_addresses);
+    ProbeSession(boost::asio::io_context& context, const SessionSettings& settings);
     ProbeSession(const ProbeSession&) = delete;
     ProbeSession& operator=(const ProbeSession&) = delete;
     virtual ~ProbeSession() = default;
@@ -38,11 +48,12 @@ class ProbeSession : public std::enable_shared_from_this<ProbeSession> {
     [[nodiscard]] bool ended() const { return !done_; }
     void pass(std::string text) { finish(ProbeResult::Kind::Passed, std::move(text)); }
     void fail(std::string text) { finish(ProbeResult::Kind::Failed, std::move(text)); }
-    [[nodiscard]] const Endpoint& target() const { return target_; }
+    [[nodiscard]] const Endpoint& target() const { return settings_.target; }
     boost::asio::ip::tcp::socket& socket() { return socket_; }
 
   private:
     void connect();
+    [[nodiscard]] boost::system::result<IpAddress> choose_source() const;
     /// An error is one of this node, or told by it for the upstream; no packet has left.
     error_code open(const IpAddress& source);
     void not_started(const error_code& error, std::string text);
@@ -50,9 +61,7 @@ class ProbeSession : public std::enable_shared_from_this<ProbeSession> {
     void finish(ProbeResult::Kind kind, std::string text);
     void finish_later(ProbeResult::Kind kind, std::string text);
 
-    const Endpoint target_;
-    const Milliseconds limit_;
-    const std::vector<IpAddress>& virtual_addresses_;
+    const SessionSettings settings_;
     boost::asio::ip::tcp::socket socket_;
     boost::asio::steady_timer timer_;
     Probe::Done done_;
@@ -60,13 +69,11 @@ class ProbeSession : public std::enable_shared_from_this<ProbeSession> {
 
 /// TCP_CHECK.
 std::shared_ptr<ProbeSession> make_tcp_session(boost::asio::io_context& context,
-                                               const TcpCheck& check, const Endpoint& target,
-                                               Milliseconds limit,
-                                               const std::vector<IpAddress>& virtual_addresses);
+                                               const TcpCheck& check,
+                                               const SessionSettings& settings);
 /// One url of HTTP_GET or SSL_GET.
 std::shared_ptr<ProbeSession> make_http_session(boost::asio::io_context& context,
                                                 const HttpCheck& check, const UrlCheck& url,
-                                                const Endpoint& target, Milliseconds limit,
-                                                const std::vector<IpAddress>& virtual_addresses);
+                                                const SessionSettings& settings);
 
 }  // namespace tandem::relay

@@ -55,6 +55,12 @@ boost::system::error_code Reactor::watch(int descriptor, std::uint32_t events,
     return {};
 }
 
+void Reactor::unwatch(int descriptor, std::uint64_t token) {
+    forget(token);
+    // Fails for a descriptor that is not watched, and then there is nothing to do.
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
+}
+
 void Reactor::schedule(Timer& timer, Clock::duration delay) {
     wheel_.schedule(timer, now_, delay);
     // The exact deadline is up to the wheel; waking up for nothing once is cheaper than asking.

@@ -76,6 +76,8 @@ class Reactor final : private EventHandler {
                                     std::uint64_t& token);
     /// Call before closing the descriptor: no event reaches the handler after this.
     void forget(std::uint64_t token) { handlers_.erase(token); }
+    /// For a descriptor that stays open, and may be watched again.
+    void unwatch(int descriptor, std::uint64_t token);
 
     /// Null: the registration is over.
     [[nodiscard]] EventHandler* handler(std::uint64_t token) const { return handlers_.find(token); }

@@ -18,21 +18,46 @@ constexpr std::chrono::seconds kNoticeInterval{1};
 constexpr std::size_t kQueueBatch = 64;
 }  // namespace
 
-ServiceShard::ServiceShard(Reactor& reactor, std::size_t worker, ServiceState& state,
-                           Admission& admission, EngineObserver& observer, Descriptor socket)
+ServiceShard::ServiceShard(Reactor& reactor, std::size_t worker,
+                           std::shared_ptr<ServiceState> state, Admission& admission,
+                           EngineObserver& observer, Descriptor socket)
     : reactor_(reactor),
       worker_(worker),
-      state_(state),
+      keeps_state_(std::move(state)),
+      state_(*keeps_state_),
       admission_(admission),
       observer_(observer),
       listener_(reactor, std::move(socket), *this,
-                state.needs_client_address() || state.access_queue != nullptr),
-      balancer_(state.config, state.upstreams, state.persistence.get(), worker),
-      life_(state.life.load()),
-      limits_flows_(FlowLimits::needed(state.config.limits)),
-      upstream_counters_(state.config.upstreams.size()) {}
+                state_.needs_client_address() || state_.access_queue != nullptr),
+      balancer_(state_.config, state_.upstreams, state_.persistence.get(), worker),
+      life_(state_.life.load()),
+      limits_flows_(FlowLimits::needed(state_.config.limits)),
+      counters_(state_.counters[worker]->service),
+      upstream_counters_(state_.counters[worker]->upstreams) {}
 
-ServiceShard::~ServiceShard() = default;
+ServiceShard::~ServiceShard() {
+    --state_.workers_left;
+}
+
+Descriptor ServiceShard::retire(std::function<void()> on_over) {
+    on_over_ = std::move(on_over);
+    waiting_for_admission_ = false;
+    reactor_.requeue(*this);
+    return listener_.release();
+}
+
+void ServiceShard::succeed(const ServiceShard& before) {
+    silence_carried_out_ = before.silence_carried_out_;
+    frozen_ = before.frozen_;
+    if (frozen_) {
+        listener_.freeze();
+    }
+}
+
+void ServiceShard::accept_queue() {
+    for (std::size_t count = 0; count < kDrainQueueMost && listener_.accept_next(); ++count) {
+    }
+}
 
 void ServiceShard::activate() {
     // In this order: silence that was ordered before the gate was seen open is void.
@@ -77,6 +102,7 @@ void ServiceShard::run() {
         }
     }
     if (drains_.empty()) {
+        end_if_over();
         return;
     }
     Drain& drain = drains_.front();
@@ -96,6 +122,13 @@ void ServiceShard::run() {
         }
     }
     finish_drain();
+    end_if_over();
+}
+
+void ServiceShard::end_if_over() {
+    if (on_over_ && !has_connections()) {
+        std::exchange(on_over_, nullptr)();
+    }
 }
 
 void ServiceShard::end_doomed() {
@@ -131,6 +164,7 @@ void ServiceShard::purge(std::uint64_t silence) {
 
 void ServiceShard::stop() {
     frozen_ = true;
+    on_over_ = nullptr;
     listener_.freeze();
     doomed_.splice(doomed_.end(), flows_);
     doomed_.splice(doomed_.end(), cut_off_);
@@ -170,7 +204,7 @@ bool ServiceShard::admit_by_rate() {
 }
 
 bool ServiceShard::enter() {
-    last_entry_ = admission_.enter(state_.limit);
+    last_entry_ = admission_.enter(*state_.limit);
     return last_entry_ == Admission::Entry::Granted;
 }
 
@@ -180,7 +214,7 @@ std::string ServiceShard::limit_reached() const {
                std::to_string(config().limits.max_connection_rate) + " per second)";
     }
     if (last_entry_ == Admission::Entry::ServiceFull) {
-        return "connection limit of the service (" + std::to_string(state_.limit.limit()) + ")";
+        return "connection limit of the service (" + std::to_string(state_.limit->limit()) + ")";
     }
     return "process limit " + std::to_string(admission_.process_limit()) + " connections (" +
            admission_.process_limit_origin() + ")";
@@ -188,7 +222,7 @@ std::string ServiceShard::limit_reached() const {
 
 void ServiceShard::not_accepted() {
     if (std::exchange(admitted_, false)) {
-        admission_.leave(state_.limit);
+        admission_.leave(*state_.limit);
     }
 }
 
@@ -249,7 +283,7 @@ void ServiceShard::accepted(Descriptor socket, const Endpoint& client) {
     const bool header = sends_proxy_header(client);
     ClientTable::Client* place = nullptr;
     if (!header && !admit_sender(client, place)) {
-        admission_.leave(state_.limit);
+        admission_.leave(*state_.limit);
         log_refused(socket, client, last_refusal_);
         close_with_reset(socket);
         return;
@@ -325,25 +359,23 @@ void ServiceShard::leave_queue(Flow& flow) {
     state_.queue->leave(worker_);
 }
 
-void ServiceShard::serve_queue() {
-    state_.queue->woken(worker_);
+bool ServiceShard::serve_queue() {
     if (!state_.is_open()) {
-        return;
+        return false;
     }
     std::size_t served = 0;
     for (auto next = queued_.begin(); next != queued_.end();) {
         Flow& flow = *next++;
         // What is full for one that would take any is full for all.
         if (!flow.try_again() && flow.takes_any_upstream()) {
-            return;
+            return false;
         }
         if (++served == kQueueBatch) {
             state_.queue->wake(worker_);
-            return;
+            return false;
         }
     }
-    // The place that this worker was woken for may be left for another.
-    state_.queue->place_free();
+    return true;
 }
 
 void ServiceShard::reset_upstream(std::size_t upstream) {
@@ -415,12 +447,15 @@ bool ServiceShard::is_due(TimePoint& last_notice) const {
 
 void ServiceShard::flow_ended(Flow& flow) {
     counters_.active.subtract(1);
-    admission_.leave(state_.limit);
+    admission_.leave(*state_.limit);
     if (ClientTable::Client* client = flow.client()) {
         state_.clients->leave(*client, reactor_.now());
     }
     flow.FlowHook::unlink();
     reactor_.dispose(std::unique_ptr<Task>(&flow));
+    if (on_over_ && !has_connections()) {
+        reactor_.requeue(*this);
+    }
 }
 
 }  // namespace tandem::relay

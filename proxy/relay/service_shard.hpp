@@ -23,11 +23,11 @@
 
 namespace tandem::relay {
 
-/// Lives on its reactor's thread, except counters, which any thread may read.
+/// Lives on its reactor's thread.
 class ServiceShard final : public ListenerOwner, public Task {
   public:
-    ServiceShard(Reactor& reactor, std::size_t worker, ServiceState& state, Admission& admission,
-                 EngineObserver& observer, Descriptor socket);
+    ServiceShard(Reactor& reactor, std::size_t worker, std::shared_ptr<ServiceState> state,
+                 Admission& admission, EngineObserver& observer, Descriptor socket);
     ~ServiceShard() override;
 
     error_code start() { return listener_.start(); }
@@ -44,20 +44,23 @@ class ServiceShard final : public ListenerOwner, public Task {
     }
     /// A place under a connection limit may have become free.
     void retry_admission();
-    /// A place at an upstream may have become free.
-    void serve_queue();
+    /// A place at an upstream may have become free. @return whether it may be left for another: all
+    /// who wait here were tried, and none found every upstream full.
+    [[nodiscard]] bool serve_queue();
     /// Resets the connections of this upstream, in bounded turns.
     void reset_upstream(std::size_t upstream);
     /// Resets everything now, for the end of the engine.
     void stop();
+    /// Accepts nothing any more, and calls on_over() when it has no connection left. That one may
+    /// dispose of it.
+    /// @return the listening socket.
+    Descriptor retire(std::function<void()> on_over);
+    /// Takes the place of one that was retired in this turn: what it was ordered counts here.
+    void succeed(const ServiceShard& before);
+    /// Before retire() of a service that ends: who waits in the kernel's queue is let in as always.
+    void accept_queue();
 
-    [[nodiscard]] std::uint64_t silence_orders() const { return state_.silence_orders.load(); }
-    [[nodiscard]] const ShardCounters& counters() const { return counters_; }
-    /// errno of accept() while it fails; zero: it works. Any thread.
-    [[nodiscard]] int accept_error() const { return accept_error_.load(); }
-    [[nodiscard]] const UpstreamCounters& upstream_counters(std::size_t upstream) const {
-        return upstream_counters_[upstream];
-    }
+    [[nodiscard]] const ServiceState& state() const { return state_; }
 
     // For flows.
     [[nodiscard]] Reactor& reactor() { return reactor_; }
@@ -131,6 +134,10 @@ class ServiceShard final : public ListenerOwner, public Task {
     /// Flows of lives before `life` are to be reset.
     void doom_before(std::uint64_t life);
     void end_doomed();
+    [[nodiscard]] bool has_connections() const {
+        return !flows_.empty() || !doomed_.empty() || !cut_off_.empty();
+    }
+    void end_if_over();
     void refuse(Descriptor socket, const Endpoint& client);
     /// The record of a connection that was reset at once.
     void log_refused(const Descriptor& socket, const Endpoint& client, EndCause cause);
@@ -150,12 +157,15 @@ class ServiceShard final : public ListenerOwner, public Task {
     [[nodiscard]] std::string limit_reached() const override;
     void on_paused(std::string_view reason) override;
     void on_resumed() override;
-    void on_accept_failing(int error) override { accept_error_.store(error); }
+    void on_accept_failing(int error) override {
+        state_.counters[worker_]->accept_error.store(error);
+    }
     void run() override;
     void finish_drain();
 
     Reactor& reactor_;
     const std::size_t worker_;
+    const std::shared_ptr<ServiceState> keeps_state_;
     ServiceState& state_;
     Admission& admission_;
     EngineObserver& observer_;
@@ -186,9 +196,10 @@ class ServiceShard final : public ListenerOwner, public Task {
     /// Of all flows those that wait for a place at an upstream, the oldest first.
     QueuedFlows queued_;
     std::vector<Drain> drains_;
-    ShardCounters counters_;
-    std::atomic<int> accept_error_{0};
-    std::vector<UpstreamCounters> upstream_counters_;
+    /// Set: it was retired.
+    std::function<void()> on_over_;
+    ShardCounters& counters_;
+    std::vector<UpstreamCounters>& upstream_counters_;
 };
 
 }  // namespace tandem::relay

@@ -77,40 +77,34 @@ struct UpstreamCounters {
     Counter connect_failures;
 };
 
-/// Shared by all workers; lives as long as the engine.
+/// What one worker has counted; read by any thread.
+struct alignas(64) WorkerCounters {
+    explicit WorkerCounters(std::size_t size) : upstreams(size) {}
+    ShardCounters service;
+    std::vector<UpstreamCounters> upstreams;
+    /// errno of accept() while it fails; zero: it works.
+    std::atomic<int> accept_error{0};
+};
+
+/// One configuration of a service, shared by all workers. When another one takes its place it goes
+/// on for the connections that it has. What both have to know together (places under limits, ports,
+/// the clients' upstreams, the queue) they share.
 class ServiceState {
   public:
-    ServiceState(ServiceConfig service, SourcePoolFactory& pools)
-        : config(std::move(service)),
-          limit(config.max_connections),
-          access(config.limits.access),
-          router(make_router(config.upstreams)),
-          life(config.instance.empty() ? 1 : 0),
-          upstreams(config),
-          last_errors_(config.upstreams.size()) {
-        for (std::size_t index = 0; index < config.upstreams.size(); ++index) {
-            sources.push_back(pools.make(config, config.upstreams[index]));
-        }
-        if (config.balance.persistence_timeout.count() != 0) {
-            persistence = std::make_unique<PersistenceTable>(config.balance.persistence_timeout,
-                                                             Clock::now());
-        }
-        if (ClientTable::limits_clients(config.limits)) {
-            clients = std::make_unique<ClientTable>(config.limits);
-        }
-        if (config.limits.max_connection_rate != 0) {
-            rate = std::make_unique<SharedRate>(config.limits.max_connection_rate);
-        }
-    }
+    ServiceState(ServiceConfig service, SourcePoolFactory& pools, std::size_t workers);
+    /// Takes over what another configuration, whose place it takes, knows. Before any use.
+    void inherit(const ServiceState& before);
 
+    /// As it was given.
+    const ServiceConfig configured;
     /// Constant after start() has replaced port zero by the one the kernel chose.
     ServiceConfig config;
-    ConnectionLimit limit;
+    std::shared_ptr<ConnectionLimit> limit;
     const AccessList access;
     /// Null: clients are not limited.
-    std::unique_ptr<ClientTable> clients;
+    std::shared_ptr<ClientTable> clients;
     /// Null: any rate.
-    std::unique_ptr<SharedRate> rate;
+    std::shared_ptr<SharedRate> rate;
     /// Set when an upstream is there for certain names or protocols only.
     const std::optional<NameRouter> router;
     /// Who connects decides whether, or where to.
@@ -119,7 +113,7 @@ class ServiceState {
                !config.preread.proxy_senders.empty();
     }
 
-    /// Index in EngineConfig::services.
+    /// Its number, for reports of connections; another configuration of it has another.
     std::uint16_t position = 0;
     /// Null: the service has no access log. Set before the workers exist.
     AccessQueue* access_queue = nullptr;
@@ -143,13 +137,18 @@ class ServiceState {
     std::atomic<PortShare> port_share{PortShare::Whole};
 
     UpstreamGroup upstreams;
-    /// Set before the workers start. Null: no upstream is ever full, or nobody may wait.
-    std::unique_ptr<UpstreamQueue> queue;
+    /// Set before the workers know it. Null: no upstream is ever full, or nobody may wait.
+    std::shared_ptr<UpstreamQueue> queue;
     [[nodiscard]] bool needs_queue() const {
         return config.balance.queue_limit != 0 && upstreams.can_be_full();
     }
     /// Null: not configured.
-    std::unique_ptr<PersistenceTable> persistence;
+    std::shared_ptr<PersistenceTable> persistence;
+
+    /// By worker.
+    std::vector<std::unique_ptr<WorkerCounters>> counters;
+    /// Workers whose part of it is not over; zero: it has no connection any more, and gets none.
+    std::atomic<std::size_t> workers_left;
 
     void set_last_error(std::size_t upstream, std::string text) {
         const std::lock_guard lock{mutex_};
@@ -161,16 +160,6 @@ class ServiceState {
     }
 
   private:
-    static std::optional<NameRouter> make_router(const std::vector<UpstreamConfig>& upstreams) {
-        std::vector<RouteConfig> routes;
-        bool chooses = false;
-        for (const UpstreamConfig& upstream : upstreams) {
-            routes.push_back(upstream.route);
-            chooses = chooses || !upstream.route.empty();
-        }
-        return chooses ? std::optional<NameRouter>(std::in_place, std::move(routes)) : std::nullopt;
-    }
-
     mutable std::mutex mutex_;
     std::vector<std::string> last_errors_;
 };

@@ -63,12 +63,16 @@ class SourcePool {
 };
 
 /// Gives services that connect from the same address to the same upstream the same ports: else
-/// they would try to build the same connection twice. For one thread, while the engine is built.
+/// they would try to build the same connection twice. Not thread-safe.
 class SourcePoolFactory {
   public:
     /// @param start see PortRing.
     explicit SourcePoolFactory(std::size_t start) : start_(start) {}
     std::unique_ptr<SourcePool> make(const ServiceConfig& service, const UpstreamConfig& upstream);
+    /// Ports of pools that are no more.
+    void forget_unused() {
+        std::erase_if(ports_, [](const auto& each) { return each.second.use_count() == 1; });
+    }
 
   private:
     using Key = std::tuple<IpAddress, Endpoint, std::uint16_t, std::uint16_t>;

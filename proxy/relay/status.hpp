@@ -125,6 +125,10 @@ struct CheckStatus {
     bool up = false;
     /// Of the last attempt; empty: there was none yet.
     std::string result;
+    /// Attempts that this node could not make (I6); they say nothing about the upstream.
+    std::uint64_t skipped = 0;
+    /// Why the last attempt could not be made; empty: it could.
+    std::string obstacle;
     std::chrono::system_clock::time_point since;
 };
 

@@ -19,9 +19,8 @@ constexpr std::size_t kMostAnswer = std::size_t{64} * 1024;
 
 class TcpSession final : public ProbeSession {
   public:
-    TcpSession(asio::io_context& context, TcpCheck check, const Endpoint& target,
-               Milliseconds limit, const std::vector<IpAddress>& virtual_addresses)
-        : ProbeSession(context, target, limit, virtual_addresses), check_(std::move(check)) {}
+    TcpSession(asio::io_context& context, TcpCheck check, const SessionSettings& settings)
+        : ProbeSession(context, settings), check_(std::move(check)) {}
 
   private:
     std::shared_ptr<TcpSession> self() {
@@ -85,9 +84,8 @@ class TcpSession final : public ProbeSession {
 }  // namespace
 
 std::shared_ptr<ProbeSession> make_tcp_session(asio::io_context& context, const TcpCheck& check,
-                                               const Endpoint& target, Milliseconds limit,
-                                               const std::vector<IpAddress>& virtual_addresses) {
-    return std::make_shared<TcpSession>(context, check, target, limit, virtual_addresses);
+                                               const SessionSettings& settings) {
+    return std::make_shared<TcpSession>(context, check, settings);
 }
 
 }  // namespace tandem::relay

@@ -26,6 +26,11 @@ bool needs_counts(Algorithm algorithm) {
     return true;
 }
 
+bool sets_weight(const HealthCheckConfig& check) {
+    const auto* program = std::get_if<ProgramCheck>(&check.what);
+    return program != nullptr && program->sets_weight;
+}
+
 }  // namespace
 
 UpstreamGroup::UpstreamGroup(const ServiceConfig& config)
@@ -36,6 +41,9 @@ UpstreamGroup::UpstreamGroup(const ServiceConfig& config)
     for (std::size_t index = 0; index < members_.size(); ++index) {
         const UpstreamConfig& upstream = config.upstreams[index];
         Member& member = members_[index];
+        member.name = upstream.name;
+        member.is_checked = !upstream.checks.empty();
+        member.weight_is_checked = std::ranges::any_of(upstream.checks, sets_weight);
         member.config = upstream.balance;
         member.configured_weight = std::min(upstream.weight, kMostWeight);
         put(member.weight, member.configured_weight);
@@ -46,6 +54,28 @@ UpstreamGroup::UpstreamGroup(const ServiceConfig& config)
     }
     counts_ = counts_ || can_be_full_;
     count_up(true);
+}
+
+void UpstreamGroup::inherit(const UpstreamGroup& before) {
+    for (Member& member : members_) {
+        const auto same = std::ranges::find(before.members_, member.name, &Member::name);
+        if (same == before.members_.end()) {
+            continue;
+        }
+        member.places = same->places;
+        put(member.admin, get(same->admin));
+        put(member.weight_override, get(same->weight_override));
+        put(member.checked_weight, member.weight_is_checked ? get(same->checked_weight) : 0);
+        put(member.failures, std::min(get(same->failures), config_.max_fails));
+        put(member.avoided_until, get(same->avoided_until));
+        if (member.is_checked && same->is_checked) {
+            put(member.up, get(same->up));
+            put(member.up_since, get(same->up_since));
+        }
+        weigh(member);
+    }
+    put(quorum_, get(before.quorum_));
+    count_up();
 }
 
 void UpstreamGroup::set_up(std::size_t upstream, bool up, TimePoint now) {
@@ -138,7 +168,7 @@ void UpstreamGroup::count_up(bool first) {
 }
 
 bool UpstreamGroup::full(const Member& member) {
-    const std::uint32_t places = get(member.places);
+    const std::uint32_t places = get(member.places->taken);
     const unsigned most = member.config.upper_threshold;
     return most != 0 && ((places & kClosed) != 0 || places >= most);
 }
@@ -196,10 +226,10 @@ bool UpstreamGroup::enter(std::size_t upstream) {
     Member& member = members_[upstream];
     const unsigned most = member.config.upper_threshold;
     if (most == 0) {
-        member.places.fetch_add(1, std::memory_order_relaxed);
+        member.places->taken.fetch_add(1, std::memory_order_relaxed);
         return true;
     }
-    std::uint32_t before = member.places.load();
+    std::uint32_t before = member.places->taken.load();
     std::uint32_t after = 0;
     do {
         if ((before & kClosed) != 0 || before >= most) {
@@ -209,7 +239,7 @@ bool UpstreamGroup::enter(std::size_t upstream) {
         if (after >= most && member.config.lower_threshold != 0) {
             after |= kClosed;
         }
-    } while (!member.places.compare_exchange_weak(before, after));
+    } while (!member.places->taken.compare_exchange_weak(before, after));
     return true;
 }
 
@@ -219,17 +249,17 @@ void UpstreamGroup::leave(std::size_t upstream) {
     }
     Member& member = members_[upstream];
     if (member.config.upper_threshold == 0) {
-        member.places.fetch_sub(1, std::memory_order_relaxed);
+        member.places->taken.fetch_sub(1, std::memory_order_relaxed);
         return;
     }
-    std::uint32_t before = member.places.load();
+    std::uint32_t before = member.places->taken.load();
     std::uint32_t after = 0;
     do {
         after = before - 1;
         if ((after & ~kClosed) < std::max(1U, member.config.lower_threshold)) {
             after &= ~kClosed;
         }
-    } while (!member.places.compare_exchange_weak(before, after));
+    } while (!member.places->taken.compare_exchange_weak(before, after));
 }
 
 void UpstreamGroup::connect_failed(std::size_t upstream, TimePoint now) {

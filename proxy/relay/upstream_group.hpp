@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -41,6 +42,10 @@ class UpstreamGroup {
   public:
     explicit UpstreamGroup(const ServiceConfig& config);
 
+    /// Goes on where the group of an earlier configuration was: who is up, the operator's orders,
+    /// slow start, marks and places. Upstreams are the same when their names are. Before any use.
+    void inherit(const UpstreamGroup& before);
+
     [[nodiscard]] std::size_t size() const { return members_.size(); }
 
     // Orders; any thread, but one at a time.
@@ -73,7 +78,7 @@ class UpstreamGroup {
     [[nodiscard]] bool avoided(std::size_t upstream, TimePoint now) const;
     /// Places taken.
     [[nodiscard]] unsigned connections(std::size_t upstream) const {
-        return get(members_[upstream].places) & ~kClosed;
+        return get(members_[upstream].places->taken) & ~kClosed;
     }
 
     // For the workers.
@@ -100,7 +105,16 @@ class UpstreamGroup {
   private:
     static constexpr std::uint32_t kClosed = std::uint32_t{1} << 31U;
 
+    /// Connections, and kClosed from the upper threshold to the lower one.
+    struct alignas(64) Places {
+        std::atomic<std::uint32_t> taken{0};
+    };
     struct alignas(64) Member {
+        std::string name;
+        /// Somebody may say whether it is up.
+        bool is_checked = false;
+        /// A check may set its weight.
+        bool weight_is_checked = false;
         UpstreamBalance config;
         unsigned configured_weight = 1;
         std::atomic<bool> up{true};
@@ -116,8 +130,8 @@ class UpstreamGroup {
         /// Connect failures in a row, to max_fails at most.
         std::atomic<unsigned> failures{0};
         std::atomic<Clock::rep> avoided_until{Clock::duration::min().count()};
-        /// Connections, and kClosed from the upper threshold to the lower one.
-        std::atomic<std::uint32_t> places{0};
+        /// Shared with groups of other configurations that have this upstream.
+        std::shared_ptr<Places> places = std::make_shared<Places>();
     };
 
     template <class T>

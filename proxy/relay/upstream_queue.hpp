@@ -22,6 +22,8 @@ class UpstreamQueue {
     UpstreamQueue(unsigned limit, std::size_t workers, std::function<void(std::size_t)> wake)
         : limit_(limit), waiting_(workers), woken_(workers), wake_(std::move(wake)) {}
 
+    /// Who waits goes on waiting, also above the bound.
+    void set_limit(unsigned limit) { limit_.store(limit); }
     /// False: as many wait as may.
     [[nodiscard]] bool enter(std::size_t worker);
     void leave(std::size_t worker);
@@ -29,6 +31,10 @@ class UpstreamQueue {
 
     /// A place at an upstream is free: wakes one worker with connections that wait.
     void place_free();
+    /// The worker that was woken for a place has no use for it, while others wait elsewhere. Wakes
+    /// another worker: as often for one place as there are others, so that workers whose
+    /// connections cannot use it do not keep each other busy.
+    void pass_on(std::size_t worker);
     /// More may be free, or nothing ever again: wakes all of them.
     void upstreams_changed();
     /// First thing a worker does that was woken: what comes from now on wakes it again.
@@ -37,11 +43,13 @@ class UpstreamQueue {
     void wake(std::size_t worker);
 
   private:
-    const unsigned limit_;
+    std::atomic<unsigned> limit_;
     std::atomic<unsigned> size_{0};
     /// By worker.
     std::vector<std::atomic<unsigned>> waiting_;
     std::vector<std::atomic<bool>> woken_;
+    /// How often the last place may still be passed on.
+    std::atomic<std::size_t> hops_{0};
     /// Whose turn it is.
     std::atomic<std::size_t> next_{0};
     std::function<void(std::size_t)> wake_;

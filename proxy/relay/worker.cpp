@@ -1,5 +1,7 @@
 #include "proxy/relay/worker.hpp"
 
+#include "proxy/relay/socket_limits.hpp"
+
 #include <algorithm>
 #include <csignal>
 #include <memory>
@@ -7,11 +9,68 @@
 
 namespace tandem::relay {
 
-error_code Worker::add_service(ServiceState& state, Admission& admission, EngineObserver& observer,
-                               Descriptor socket) {
-    shards_.push_back(std::make_unique<ServiceShard>(reactor_, index_, state, admission, observer,
-                                                     std::move(socket)));
+error_code Worker::add_service(std::shared_ptr<ServiceState> state, Admission& admission,
+                               EngineObserver& observer, Descriptor socket) {
+    shards_.push_back(std::make_unique<ServiceShard>(reactor_, index_, std::move(state), admission,
+                                                     observer, std::move(socket)));
     return shards_.back()->start();
+}
+
+void Worker::introduce_service(std::shared_ptr<ServiceState> state, Admission& admission,
+                               EngineObserver& observer, Descriptor socket) {
+    reactor_.post([this, state = std::move(state), &admission, &observer,
+                   socket = std::move(socket)]() mutable {
+        add_running_service(std::move(state), admission, observer, std::move(socket));
+    });
+}
+
+void Worker::add_running_service(std::shared_ptr<ServiceState> state, Admission& admission,
+                                 EngineObserver& observer, Descriptor socket) {
+    ServiceState& service = *state;
+    if (const error_code error =
+            add_service(std::move(state), admission, observer, std::move(socket))) {
+        // Seen by whoever asks whether the service is well.
+        service.counters[index_]->accept_error.store(error.value());
+    }
+}
+
+void Worker::replace_service(std::shared_ptr<const ServiceState> before,
+                             std::shared_ptr<ServiceState> state, Admission& admission,
+                             EngineObserver& observer) {
+    reactor_.post([this, before = std::move(before), state = std::move(state), &admission,
+                   &observer]() mutable {
+        ServiceShard& old = *shard_of(*before);
+        Descriptor socket = retire(old);
+        const SocketLimits& limits = state->config.limits.sockets;
+        if (limits != before->config.limits.sockets) {
+            // Failure leaves new connections the limits of before.
+            static_cast<void>(limit_client_side(socket, limits));
+        }
+        add_running_service(std::move(state), admission, observer, std::move(socket));
+        shards_.back()->succeed(old);
+    });
+}
+
+void Worker::remove_service(std::shared_ptr<const ServiceState> state) {
+    reactor_.post([this, state = std::move(state)] {
+        ServiceShard& shard = *shard_of(*state);
+        shard.accept_queue();
+        retire(shard).close();
+    });
+}
+
+Descriptor Worker::retire(ServiceShard& shard) {
+    return shard.retire([this, &shard] {
+        const auto own = std::ranges::find(shards_, &shard, &std::unique_ptr<ServiceShard>::get);
+        reactor_.dispose(std::move(*own));
+        shards_.erase(own);
+    });
+}
+
+ServiceShard* Worker::shard_of(const ServiceState& state) const {
+    const auto found = std::ranges::find_if(
+        shards_, [&state](const auto& shard) { return &shard->state() == &state; });
+    return found == shards_.end() ? nullptr : found->get();
 }
 
 void Worker::start() {
@@ -88,15 +147,18 @@ void Worker::deactivate(const std::string& instance, std::function<void(std::uin
     });
 }
 
-void Worker::purge(const std::string& instance) {
-    for_instance(instance, [this](ServiceShard& shard) {
-        reactor_.post([&shard, silence = shard.silence_orders()] { shard.purge(silence); });
+void Worker::purge(const std::string& instance, std::uint64_t silence) {
+    reactor_.post([this, instance, silence] {
+        for_instance(instance, [silence](ServiceShard& shard) { shard.purge(silence); });
     });
 }
 
-void Worker::set_table(std::size_t service, std::shared_ptr<const MaglevTable> table) {
-    reactor_.post([this, service, table = std::move(table)]() mutable {
-        shards_[service]->set_table(std::move(table));
+void Worker::set_table(std::shared_ptr<const ServiceState> service,
+                       std::shared_ptr<const MaglevTable> table) {
+    reactor_.post([this, service = std::move(service), table = std::move(table)]() mutable {
+        if (ServiceShard* const shard = shard_of(*service)) {
+            shard->set_table(std::move(table));
+        }
     });
 }
 
@@ -108,12 +170,28 @@ bool Worker::ask() {
     return true;
 }
 
-void Worker::serve_queue(std::size_t service) {
-    reactor_.post([this, service] { shards_[service]->serve_queue(); });
+void Worker::serve_queue(const std::shared_ptr<UpstreamQueue>& queue) {
+    reactor_.post([this, queue] {
+        queue->woken(index_);
+        bool left_over = true;
+        for (const auto& shard : shards_) {
+            if (shard->state().queue == queue) {
+                left_over = shard->serve_queue() && left_over;
+            }
+        }
+        // The place that this worker was woken for may be left for another one.
+        if (left_over) {
+            queue->pass_on(index_);
+        }
+    });
 }
 
-void Worker::reset_upstream(std::size_t service, std::size_t upstream) {
-    reactor_.post([this, service, upstream] { shards_[service]->reset_upstream(upstream); });
+void Worker::reset_upstream(std::shared_ptr<const ServiceState> service, std::size_t upstream) {
+    reactor_.post([this, service = std::move(service), upstream] {
+        if (ServiceShard* const shard = shard_of(*service)) {
+            shard->reset_upstream(upstream);
+        }
+    });
 }
 
 void Worker::list_connections(ConnectionLister::Filter filter, std::size_t most,

@@ -91,6 +91,16 @@ TEST(Balancer, ReturnOfAnUpstreamMakesNoBurst) {
     EXPECT_EQ(std::count(after.begin(), after.end(), 'a'), 3) << after;
 }
 
+// Nor does it wait for the turns that it had before it went.
+TEST(Balancer, ReturnOfAnUpstreamIsABeginning) {
+    Balance balance{service_with(kWrr, {1, 5})};
+    EXPECT_EQ(balance.picks(3), "bba");
+    balance.group.set_up(0, false, balance.now);
+    EXPECT_EQ(balance.picks(2), "bb");
+    balance.group.set_up(0, true, balance.now);
+    EXPECT_EQ(balance.picks(5), "bbbba");
+}
+
 // Over one sum of the weights everybody is picked as often as its weight says, and at every moment
 // everybody is within one of its share for each of the others.
 TEST(Balancer, RandomWeightsAreKeptExactlyAndSmoothly) {
@@ -205,6 +215,18 @@ TEST(SourceHash, OnlyTheClientsOfAnUpstreamThatIsDownMove) {
     EXPECT_EQ(moved_to.size(), 3U) << "they are spread over all that are left";
     balance.group.set_up(2, true, balance.now);
     EXPECT_EQ(homes(balance, 4000), before);
+}
+
+TEST(SourceHash, NobodyIsSentToAnUpstreamThatIsAvoidedOrFull) {
+    auto service = service_with(kHash, {1, 1, 1});
+    service.balance.max_fails = 1;
+    service.upstreams[1].balance.upper_threshold = 1;
+    Balance balance{service};
+    balance.group.connect_failed(0, balance.now);
+    ASSERT_TRUE(balance.group.enter(1));
+    for (const auto& [client, home] : homes(balance, 100)) {
+        ASSERT_EQ(home, 'c');
+    }
 }
 
 // Also where the table does not help: everybody but a few of many is down.

@@ -11,22 +11,6 @@ namespace {
 
 using testing::Test;
 
-/// A listener whose queue is full: a connection attempt to it gets no answer.
-class Blackhole {
-  public:
-    Blackhole() {
-        for (int count = 0; count < 4; ++count) {
-            auto socket = start_connect(upstream_.endpoint(), {});
-            fillers_.push_back(std::move(socket.value()));
-        }
-    }
-    [[nodiscard]] Endpoint endpoint() const { return upstream_.endpoint(); }
-
-  private:
-    Upstream upstream_{"127.0.0.1", 0};
-    std::vector<Descriptor> fillers_;
-};
-
 TEST(Connect, RefusedGoesToTheNext) {
     Upstream good;
     Relay relay{Relay::service_to({refusing_endpoint(), good.endpoint()})};

@@ -1,5 +1,7 @@
 #include "proxy/relay/maglev.hpp"
 
+#include "proxy/relay/client_hash.hpp"
+
 #include <algorithm>
 #include <random>
 #include <string>
@@ -76,6 +78,19 @@ TEST(Maglev, TheWidestWeightsAreFast) {
     weights.push_back(65535);
     const auto counts = count_slots(MaglevTable{members(weights)}, weights.size());
     EXPECT_GT(counts.back(), MaglevTable::kSlots * 99 / 100);
+}
+
+// Else it would ask for the same slot again and again.
+TEST(Maglev, NobodysStepIsZero) {
+    std::string name;
+    for (unsigned number = 0; name.empty(); ++number) {
+        const std::string candidate = "upstream" + std::to_string(number);
+        if (mix(hash_text(candidate) + 1) % MaglevTable::kSlots == 0) {
+            name = candidate;
+        }
+    }
+    const auto counts = count_slots(MaglevTable{{{name, 1}, {"other", 1}}}, 2);
+    EXPECT_EQ(counts[0] + counts[1], MaglevTable::kSlots);
 }
 
 TEST(Maglev, TheOrderOfMembersDoesNotCount) {

@@ -16,6 +16,8 @@ TEST(Persistence, RemembersForTheTimeout) {
     EXPECT_EQ(table.find(7, at(9.9)), 3U);
     EXPECT_FALSE(table.find(7, at(11)));
     EXPECT_FALSE(table.find(mix(8), at(0)));
+    table.remember(9, 3, at(20.9));
+    EXPECT_EQ(table.find(9, at(30.8)), 3U) << "whole seconds are kept, and none is missing";
 }
 
 TEST(Persistence, EveryConnectionRenewsIt) {

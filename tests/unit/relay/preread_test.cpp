@@ -101,6 +101,9 @@ TEST(ClientHello, FieldsThatAreMissingOrStrange) {
     EXPECT_EQ(name_in(extension(16, with_length("\3h2", 2))), "not a hello");
     EXPECT_EQ(name_in("\0\0\0\5abc"s), "not a hello");
     EXPECT_EQ(name_in("x"), "not a hello");
+    const std::string body = hello_message(test::server_name("a.org")).substr(4);
+    EXPECT_EQ(read_hello(records('\1' + with_length(body + 'x', 3)), 1).verdict,
+              Verdict::NotAHello);
     const std::string old_hello =
         "\x03\x01" + std::string(32, 'r') + "\0"s + with_length("\0\x2f"s, 2) + "\1\0"s;
     EXPECT_EQ(read_hello(records('\1' + with_length(old_hello, 3)), 1).verdict, Verdict::Complete);

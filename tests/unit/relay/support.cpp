@@ -151,6 +151,12 @@ Endpoint refusing_endpoint() {
     return Upstream{}.endpoint();
 }
 
+Blackhole::Blackhole() {
+    for (int count = 0; count < 4; ++count) {
+        fillers_.push_back(std::move(start_connect(endpoint(), {}).value()));
+    }
+}
+
 void RecordingObserver::on_accept_paused(std::string_view service, std::string_view reason) {
     add("paused " + std::string{service} + ": " + std::string{reason});
 }

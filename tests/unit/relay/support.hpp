@@ -78,6 +78,17 @@ class Upstream {
 /// An endpoint at which connections are refused.
 Endpoint refusing_endpoint();
 
+/// An endpoint at which connections are never answered: the queue of a listener is full.
+class Blackhole {
+  public:
+    Blackhole();
+    [[nodiscard]] Endpoint endpoint() const { return upstream_.endpoint(); }
+
+  private:
+    Upstream upstream_{"127.0.0.1", 0};
+    std::vector<Descriptor> fillers_;
+};
+
 class RecordingObserver final : public EngineObserver {
   public:
     void on_accept_paused(std::string_view service, std::string_view reason) override;

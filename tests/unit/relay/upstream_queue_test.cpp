@@ -1,10 +1,14 @@
 // Waiting for a place at an upstream: the queue by itself, and through the engine.
 #include "proxy/relay/upstream_queue.hpp"
 
+#include "tests/unit/relay/hello_support.hpp"
 #include "tests/unit/relay/support.hpp"
 
 #include <algorithm>
 #include <array>
+#include <ctime>
+#include <latch>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -49,6 +53,31 @@ TEST(UpstreamQueue, WakesWhoWaitsEachInTurnAndOnce) {
     ASSERT_TRUE(queue.enter(0));
     queue.upstreams_changed();
     EXPECT_EQ(woken.size(), 5U);
+}
+
+TEST(UpstreamQueue, APlaceIsPassedOnToOthersAndNotForEver) {
+    std::vector<std::size_t> woken;
+    UpstreamQueue queue{10, 3, [&](std::size_t worker) { woken.push_back(worker); }};
+    ASSERT_TRUE(queue.enter(0) && queue.enter(1) && queue.enter(2));
+    queue.pass_on(0);
+    EXPECT_TRUE(woken.empty()) << "no place was given back";
+    queue.place_free();
+    for (std::size_t number = 0; number < woken.size(); ++number) {
+        queue.woken(woken[number]);
+        queue.pass_on(woken[number]);
+    }
+    std::ranges::sort(woken);
+    EXPECT_EQ(woken, (std::vector<std::size_t>{0, 1, 2}));
+}
+
+TEST(UpstreamQueue, APlaceIsNotPassedOnToOneself) {
+    std::vector<std::size_t> woken;
+    UpstreamQueue queue{10, 2, [&](std::size_t worker) { woken.push_back(worker); }};
+    ASSERT_TRUE(queue.enter(1));
+    queue.place_free();
+    queue.woken(1);
+    queue.pass_on(1);
+    EXPECT_EQ(woken, (std::vector<std::size_t>{1}));
 }
 
 /// One upstream with one place.
@@ -182,6 +211,87 @@ TEST_F(Waiting, AnotherUpstreamThatComesUpTakesThem) {
     EXPECT_TRUE(other.accept().is_open());
 }
 
+TEST_F(Waiting, MoreThanAreTriedInOneTurnAreAllTaken) {
+    Upstream other{"127.0.0.1", 1024};
+    auto config = Relay::service_to({upstream.endpoint(), other.endpoint()});
+    config.upstreams[0].balance.upper_threshold = 1;
+    Relay relay{config};
+    relay.engine().set_upstream_up("service", "upstream1", false);
+    occupy(relay);
+    std::vector<Stream> clients;
+    for (int count = 0; count < 150; ++count) {
+        clients.push_back(relay.connect());
+    }
+    expect_queued(relay, clients.size());
+    relay.engine().set_upstream_up("service", "upstream1", true);
+    expect_queued(relay, 0);
+    EXPECT_TRUE(
+        eventually([&] { return relay.status().upstreams[1].connected == clients.size(); }));
+}
+
+// The place is free and known to be: who comes in that moment goes behind those who wait.
+TEST_F(Waiting, NobodyOvertakes) {
+    BlockingObserver observer;
+    auto blocker = Relay::service_to({});
+    blocker.name = "blocker";
+    Engine engine{{.services = {service(), blocker}, .workers = 1}, observer};
+    ASSERT_TRUE(engine.start().empty());
+    const Endpoint endpoint = engine.listen_endpoint("service");
+    holder = connect_to(endpoint);
+    held = upstream.accept();
+    ASSERT_TRUE(held.is_open());
+    Stream early = connect_to(endpoint);
+    ASSERT_TRUE(eventually([&] { return engine.status().at(0).counters.queued == 1; }));
+    const Stream holding = connect_to(engine.listen_endpoint("blocker"));
+    ASSERT_TRUE(observer.wait_for("blocker"));
+    holder.reset();
+    Stream late = connect_to(endpoint);
+    EXPECT_TRUE(early.send("1"));
+    EXPECT_TRUE(late.send("2"));
+    observer.release();
+    EXPECT_EQ(upstream.accept().receive(1), "1");
+}
+
+// It is the first attempt that never ends: the place stays taken.
+TEST_F(Waiting, TheTimeLimitOfTheWaitEndsWithTheWait) {
+    const Blackhole silent;
+    auto config = Relay::service_to({silent.endpoint()});
+    config.connect_timeout = 0ms;
+    config.upstreams[0].balance.upper_threshold = 1;
+    // A busy machine may be slower than the limit; then once more with more time.
+    for (config.balance.queue_timeout = 100ms; config.balance.queue_timeout < 5s;
+         config.balance.queue_timeout *= 3) {
+        Relay relay{config};
+        Stream first = relay.connect();
+        EXPECT_TRUE(eventually([&] { return relay.counters().active == 1; }));
+        const Stream second = relay.connect();
+        expect_queued(relay, 1);
+        first.reset();
+        expect_queued(relay, 0);
+        if (relay.counters().queue_timed_out > 0) {
+            continue;
+        }
+        // What ended its wait before this one began would have ended by now.
+        Stream third = relay.connect();
+        expect_reset(third);
+        EXPECT_EQ(relay.status().upstreams[0].connect_failures, 0U);
+        return;
+    }
+    FAIL() << "too slow";
+}
+
+TEST_F(Waiting, AnAttemptThatCannotBeginGivesItsPlaceBack) {
+    auto config = service();
+    config.source_addresses = {boost::asio::ip::make_address("203.0.113.77")};
+    Relay relay{config};
+    for (std::uint64_t count = 1; count <= 3; ++count) {
+        Stream client = relay.connect();
+        expect_reset(client);
+        EXPECT_TRUE(eventually([&] { return relay.counters().local_errors == count; }));
+    }
+    expect_queued(relay, 0);
+}
+
 TEST_F(Waiting, WhoWaitsForOneUpstreamHoldsUpNobodyWhoMayUseAnother) {
     Upstream other;
     auto config = Relay::service_to({refusing_endpoint(), upstream.endpoint()});
@@ -200,6 +310,25 @@ TEST_F(Waiting, WhoWaitsForOneUpstreamHoldsUpNobodyWhoMayUseAnother) {
 }
 
 // Every place that is given back is found by somebody, whichever worker gave it back.
+TEST_F(Waiting, WhoHasTriedAnotherUpstreamWaitsWithoutSpinning) {
+    auto config = Relay::service_to({refusing_endpoint(), upstream.endpoint()});
+    config.upstreams[1].balance.upper_threshold = 1;
+    config.algorithm = Algorithm::Failover;
+    config.upstreams[0].weight = 2;
+    Relay relay{config};
+    occupy(relay);
+    Stream client = relay.connect();
+    expect_queued(relay, 1);
+    // Wakes those that wait.
+    relay.engine().set_upstream_up("service", config.upstreams[0].name, false);
+    relay.engine().set_upstream_up("service", config.upstreams[0].name, true);
+    const std::clock_t before = std::clock();
+    EXPECT_FALSE(upstream.accept(100ms).is_open());
+    EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 20);
+    holder.reset();
+    EXPECT_TRUE(upstream.accept().is_open());
+}
+
 TEST_F(Waiting, T30_ManyThroughFewPlacesOverTwoWorkers) {
     auto config = service();
     config.upstreams[0].balance.upper_threshold = 2;
@@ -225,6 +354,79 @@ TEST_F(Waiting, T30_ManyThroughFewPlacesOverTwoWorkers) {
     server.join();
     EXPECT_TRUE(eventually([&] { return relay.counters().finished == kClients; }));
     expect_queued(relay, 0);
+}
+
+TEST_F(Waiting, WhoWaitsForOneUpstreamHoldsUpNobodyBehindWhoWaitsForAnother) {
+    Upstream other;
+    auto config = Relay::service_to({upstream.endpoint(), other.endpoint()});
+    for (const std::size_t index : {0U, 1U}) {
+        config.upstreams[index].balance.upper_threshold = 1;
+        config.upstreams[index].route.server_names = {std::to_string(index) + ".example.com"};
+    }
+    Relay relay{config};
+    std::vector<Stream> clients;
+    for (const char* name : {"0.example.com", "1.example.com", "0.example.com", "1.example.com"}) {
+        clients.push_back(relay.connect());
+        ASSERT_TRUE(clients.back().send(client_hello(name)));
+        // In this order.
+        ASSERT_TRUE(eventually([&] {
+            const ServiceStatus status = relay.status();
+            return status.upstreams[0].active + status.upstreams[1].active +
+                       status.counters.queued ==
+                   clients.size();
+        }));
+    }
+    expect_queued(relay, 2);
+    clients[1].reset();
+    EXPECT_TRUE(eventually([&] { return relay.status().upstreams[1].connected == 2; }));
+    expect_queued(relay, 1);
+}
+
+// It finds every place taken, and the place is given back before it is known that it waits.
+TEST_F(Waiting, T30_WhoComesWhileAPlaceBecomesFreeIsNotForgotten) {
+    Relay relay{service(), 2};
+    std::minstd_rand random{3};
+    for (int round = 0; round < 3000 && !HasFailure(); ++round) {
+        occupy(relay);
+        const Stream comes = relay.connect();
+        // Both workers are under way then, now the one earlier, now the other.
+        const auto wait = std::chrono::microseconds{random() % 60};
+        const auto begin = std::chrono::steady_clock::now();
+        while (std::chrono::steady_clock::now() - begin < wait) {
+        }
+        holder.reset();
+        EXPECT_TRUE(upstream.accept().is_open()) << round;
+    }
+}
+
+// One that was woken has gone meanwhile: the place is for somebody of another worker.
+TEST_F(Waiting, T30_WhoLeavesWhileAPlaceBecomesFreeHoldsUpNobody) {
+    Relay relay{service(), 2};
+    for (int round = 0; round < 300 && !HasFailure(); ++round) {
+        occupy(relay);
+        std::array<Stream, 2> leaving{relay.connect(), relay.connect()};
+        expect_queued(relay, leaving.size());
+        std::latch start{2};
+        std::thread freeing{[&] {
+            start.arrive_and_wait();
+            holder.reset();
+        }};
+        start.arrive_and_wait();
+        for (Stream& client : leaving) {
+            client.reset();
+        }
+        Stream stays = relay.connect();
+        freeing.join();
+        EXPECT_TRUE(stays.send("x"));
+        // One that was leaving may have had its turn.
+        Stream server = upstream.accept();
+        while (server.is_open() && server.receive(1).empty()) {
+            server = upstream.accept();
+        }
+        EXPECT_TRUE(server.is_open()) << round;
+        stays.reset();
+        EXPECT_TRUE(eventually([&] { return relay.counters().active == 0; }));
+    }
 }
 
 TEST_F(Waiting, ConnectionsOfAnUpstreamThatGoesDownAreResetWhereThatIsWanted) {

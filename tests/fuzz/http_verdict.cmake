@@ -1,0 +1,1 @@
+tandem_fuzz(http_verdict tandem_relay_core)
