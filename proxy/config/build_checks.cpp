@@ -3,6 +3,7 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/resolve_command.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace tandem::config {
@@ -23,6 +24,35 @@ CheckDraft merged(const CheckDraft& inherited, const CheckDraft& own) {
 
 bool is_http(const CheckerDraft& checker) {
     return checker.kind == "HTTP_GET" || checker.kind == "SSL_GET";
+}
+
+/// Nothing: it cannot be used; that is reported.
+std::optional<relay::IpAddress> build_source(const Model& model, const CheckerDraft& checker,
+                                             const relay::IpAddress& target,
+                                             const std::string& label, Reporter& reporter) {
+    if (!checker.bind_to) {
+        return std::nullopt;
+    }
+    // No structured binding: clang 14 does not let a lambda use one.
+    const relay::IpAddress& address = checker.bind_to->value;
+    const Position at = checker.bind_to->at;
+    const std::string what = label + checker.kind + ": bindto " + address.to_string();
+    if (address.is_unspecified() || address.is_multicast() || address.is_v4() != target.is_v4()) {
+        reporter.warning(at, what + " is ignored: it cannot reach " + target.to_string(),
+                         "write an address of this node of the same family");
+        return std::nullopt;
+    }
+    const bool is_virtual = std::ranges::any_of(model.instances, [&](const auto& instance) {
+        return std::ranges::find(instance.addresses, address, &netlink::VirtualAddress::address) !=
+               instance.addresses.end();
+    });
+    if (is_virtual) {
+        reporter.note(at,
+                      what + " is ignored: it is a virtual address, which the other node may have",
+                      "checks run from the node's own address on both nodes");
+        return std::nullopt;
+    }
+    return address;
 }
 
 /// Everything but what is done.
@@ -52,6 +82,7 @@ relay::HttpCheck build_http(const ServiceDraft& service, const UpstreamDraft& up
     relay::HttpCheck http;
     http.tls = checker.kind == "SSL_GET";
     http.version = checker.http_version;
+    http.tls_name = checker.tls_name;
     http.urls = checker.urls;
     if (http.urls.empty()) {
         reporter.warning(checker.at, label + checker.kind + " without url: / is asked for",
@@ -91,6 +122,10 @@ std::optional<relay::ProgramCheck> build_program(Model& model, const CheckerDraf
     program.program = model.check_programs.size();
     program.timeout = checker.timeout.value_or(interval);
     program.sets_weight = checker.dynamic;
+    for (const std::string& word : command->arguments) {
+        program.text += word + '\0';
+    }
+    program.text += std::to_string(command->uid) + ':' + std::to_string(command->gid);
     model.check_programs.push_back(std::move(*command));
     return program;
 }
@@ -107,6 +142,8 @@ std::vector<relay::HealthCheckConfig> build_checks(Model& model, const ServiceDr
     for (const CheckerDraft& checker : draft.checkers) {
         relay::HealthCheckConfig check =
             build_timing(merged(inherited, checker.check), checker, endpoint);
+        const relay::IpAddress target = check.target.value_or(endpoint).address();
+        check.source = build_source(model, checker, target, label, reporter);
         if (is_http(checker)) {
             check.what = build_http(service, draft, checker, label, reporter);
         } else if (checker.kind == "MISC_CHECK") {

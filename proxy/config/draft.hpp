@@ -219,12 +219,14 @@ struct CheckerDraft {
     CheckDraft check;
     std::optional<IpAddress> connect_ip;
     std::optional<std::uint16_t> connect_port;
+    std::optional<Located<IpAddress>> bind_to;
     // TCP_CHECK.
     relay::TcpCheck tcp;
     // HTTP_GET, SSL_GET.
     std::vector<relay::UrlCheck> urls;
     unsigned http_version = 10;
     std::optional<std::string> virtual_host;
+    std::string tls_name;
     // MISC_CHECK.
     std::optional<CommandDraft> program;
     CommandDraft account;

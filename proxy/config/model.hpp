@@ -23,6 +23,7 @@ struct Command {
     /// What user and group mean on this host.
     unsigned uid = 0;
     unsigned gid = 0;
+    bool operator==(const Command&) const = default;
 };
 
 /// notify_fifo with its script.
@@ -32,6 +33,7 @@ struct FifoSettings {
     unsigned gid = 0;
     /// Started with the path as its last argument; reads the FIFO.
     std::optional<Command> script;
+    bool operator==(const FifoSettings&) const = default;
 };
 
 /// global_defs that have an effect.
@@ -51,6 +53,7 @@ struct GlobalSettings {
     std::chrono::microseconds realtime_limit{0};
     /// notify_fifo, vrrp_notify_fifo: both get every line.
     std::vector<FifoSettings> notify_fifos;
+    bool operator==(const GlobalSettings&) const = default;
 };
 
 /// vrrp_script.
@@ -66,6 +69,7 @@ struct ScriptSettings {
     unsigned rise = 1;
     unsigned fall = 1;
     bool init_fail = false;
+    bool operator==(const ScriptSettings&) const = default;
 };
 
 /// track_file (vrrp_track_file).
@@ -77,6 +81,7 @@ struct TrackedFileSettings {
     /// init_file: the file is created with this value if it does not exist (or overwritten).
     std::optional<int> initial_value;
     bool overwrite = false;
+    bool operator==(const TrackedFileSettings&) const = default;
 };
 
 /// vrrp_track_process.
@@ -100,6 +105,7 @@ struct TrackedProcessSettings {
     /// How long the number must hold before it counts.
     std::chrono::microseconds fork_delay{0};
     std::chrono::microseconds terminate_delay{0};
+    bool operator==(const TrackedProcessSettings&) const = default;
 };
 
 /// notify_* of an instance or a group.
@@ -113,6 +119,7 @@ struct NotifySettings {
     std::optional<Command> generic;
     /// notify_priority_changes: *_PRIORITY lines to the FIFO.
     bool priority_changes = false;
+    bool operator==(const NotifySettings&) const = default;
 };
 
 struct InstanceSettings {
@@ -132,6 +139,7 @@ struct InstanceSettings {
     bool track_primary = true;
     /// virtual_routes.
     std::vector<netlink::VirtualRoute> routes;
+    bool operator==(const InstanceSettings&) const = default;
 };
 
 /// vrrp_sync_group.
@@ -142,6 +150,7 @@ struct SyncGroupSettings {
     /// count.
     std::vector<std::string> members;
     NotifySettings notify;
+    bool operator==(const SyncGroupSettings&) const = default;
 };
 
 struct Model {

@@ -19,6 +19,8 @@ constexpr ValueSpec kDelay = duration(0s, kLongestDuration);
 constexpr ValueSpec kRetries = integer(0, 1'000'000);
 constexpr ValueSpec kRise = integer(1, 1'000'000);
 constexpr std::size_t kMostText = 4096;
+/// Within the part of a body that is looked at.
+constexpr ValueSpec kOffset = integer(0, 65535);
 
 /// \r \n \t \0 \\ \xHH; nothing: something else follows a backslash.
 std::optional<std::string> unescape(std::string_view text) {
@@ -76,15 +78,6 @@ void read_path(relay::UrlCheck& url, const Value& value) {
     url.path = value.word;
 }
 
-void read_virtual_host(std::string& host, const Value& value) {
-    if (!is_plain(value.word)) {
-        value.reporter.error(value.at, "virtualhost: '" + value.word + "' is ignored",
-                             "write a host name");
-        return;
-    }
-    host = value.word;
-}
-
 std::optional<relay::UrlCheck::StatusRange> parse_statuses(const std::string& text) {
     const auto dash = text.find('-');
     const auto first = parse_integer(text.substr(0, dash));
@@ -120,25 +113,84 @@ void read_digest(relay::UrlCheck& url, const Value& value) {
     url.digest = digest;
 }
 
-void read_regex(relay::UrlCheck& url, const Value& value) {
+/// What is wrong with an expression, for people; nothing: it can be used.
+std::optional<std::string> regex_problem(const relay::BodyRegex& regex) {
     try {
-        // What the check does with it later.
-        const boost::regex compiled(value.word, boost::regex::perl);
-        url.regex = value.word;
+        const boost::regex compiled(regex.text, regex.extended
+                                                    ? boost::regex::perl | boost::regex::mod_x
+                                                    : static_cast<unsigned>(boost::regex::perl));
+        return std::nullopt;
     } catch (const boost::regex_error& error) {
-        value.reporter.error(value.at,
-                             std::string{"regex: "} + error.what() + "; the line is ignored");
+        return error.what();
     }
 }
 
+void read_regex(relay::UrlCheck& url, const Value& value) {
+    if (!url.regex.text.empty()) {
+        value.reporter.warning(value.at, "a second regex of one url is ignored",
+                               "write one expression, or a second url with the same path");
+        return;
+    }
+    if (const auto problem = regex_problem({.text = value.word})) {
+        value.reporter.error(value.at, "regex: " + *problem + "; the line is ignored");
+        return;
+    }
+    url.regex.text = value.word;
+}
+
+struct RegexOption {
+    std::string_view name;
+    bool relay::BodyRegex::*member;
+};
+constexpr RegexOption kRegexOptions[] = {
+    {"caseless", &relay::BodyRegex::ignores_case},
+    {"dotall", &relay::BodyRegex::dot_matches_newline},
+    {"multiline", &relay::BodyRegex::multiline},
+    {"extended", &relay::BodyRegex::extended},
+    {"dollar_endonly", &relay::BodyRegex::dollar_end_only},
+};
+/// Of PCRE2: how it searches, or what offsets do here without being asked.
+constexpr std::string_view kQuietRegexOptions =
+    "auto_callout no_auto_possess no_dotstar_anchor no_start_optimize never_backslash_c "
+    "use_offset_limit";
+
 void read_regex_options(relay::UrlCheck& url, const Value& value) {
     for (const Word& word : value.statement.arguments) {
-        if (word.text == "caseless") {
-            url.regex_ignores_case = true;
-        } else {
-            value.reporter.note(word.at, "regex_options " + word.text + " has no effect",
-                                "caseless is known; (?s), (?m) and (?x) go into the expression");
+        const auto* option = std::ranges::find(kRegexOptions, word.text, &RegexOption::name);
+        if (option != std::end(kRegexOptions)) {
+            url.regex.*option->member = true;
+        } else if (!has_name(kQuietRegexOptions, word.text)) {
+            value.reporter.warning(word.at, "regex_options " + word.text + " has no effect",
+                                   "known: caseless, dotall, multiline, extended, dollar_endonly");
         }
+    }
+}
+
+void read_min_offset(relay::UrlCheck& url, const Value& value) {
+    url.regex.min_offset = static_cast<std::size_t>(value.integer);
+}
+void read_max_offset(relay::UrlCheck& url, const Value& value) {
+    url.regex.max_offset = static_cast<std::size_t>(value.integer);
+}
+
+/// What only shows when the whole block is known.
+void check_regex(relay::BodyRegex& regex, const Position& at, Reporter& reporter) {
+    if (regex.text.empty()) {
+        if (regex.must_not_match || regex.min_offset != 0 || regex.max_offset) {
+            reporter.warning(at, "url has words about a regex, but none",
+                             "add regex EXPRESSION, or remove them");
+        }
+        return;
+    }
+    if (regex.max_offset && *regex.max_offset < regex.min_offset) {
+        reporter.error(at, "regex_min_offset is above regex_max_offset; both are ignored");
+        regex.min_offset = 0;
+        regex.max_offset.reset();
+    }
+    if (const auto problem = regex_problem(regex)) {
+        reporter.error(
+            at, "regex with regex_options extended: " + *problem + "; the expression is ignored");
+        regex.text.clear();
     }
 }
 
@@ -147,22 +199,24 @@ constexpr Keyword<relay::UrlCheck> kUrlKeywords[] = {
     {"status_code", word(), read_statuses},
     {"digest", word(), read_digest},
     {"virtualhost", word(),
-     [](relay::UrlCheck& u, const Value& v) { read_virtual_host(u.virtual_host, v); }},
+     [](relay::UrlCheck& u, const Value& v) { read_host(u.virtual_host, v); }},
     {"regex", word(), read_regex},
     {"regex_no_match", boolean(),
-     [](relay::UrlCheck& u, const Value& v) { u.regex_must_not_match = v.flag; }},
+     [](relay::UrlCheck& u, const Value& v) { u.regex.must_not_match = v.flag; }},
     {"regex_options", any(), read_regex_options},
+    {"regex_min_offset", kOffset, read_min_offset},
+    {"regex_max_offset", kOffset, read_max_offset},
 };
 constexpr Unused kUrlUnused[] = {
-    {Treatment::Note, "has no effect: the first 64 KiB of the body are looked at", "",
-     "regex_min_offset regex_max_offset regex_stack"},
+    {Treatment::Note, "has no effect: a search that takes too many steps fails", "", "regex_stack"},
     {Treatment::Note, "has no effect: a server that ends TLS without saying so passes", "",
      "tls_compliant"},
 };
 
 void read_url(CheckerDraft& checker, const Value& value) {
-    read_block(checker.urls.emplace_back(), value.statement.block, "in url", kUrlKeywords,
-               kUrlUnused, value.reporter);
+    relay::UrlCheck& url = checker.urls.emplace_back();
+    read_block(url, value.statement.block, "in url", kUrlKeywords, kUrlUnused, value.reporter);
+    check_regex(url.regex, value.statement.keyword.at, value.reporter);
 }
 
 void read_protocol_version(CheckerDraft& checker, const Value& value) {
@@ -198,6 +252,10 @@ constexpr Keyword<CheckerDraft> kCommonKeywords[] = {
      [](CheckerDraft& c, const Value& v) {
          c.connect_port = static_cast<std::uint16_t>(v.integer);
      }},
+    {"bindto", address(),
+     [](CheckerDraft& c, const Value& v) {
+         c.bind_to = Located<IpAddress>{v.address, v.at};
+     }},
 };
 constexpr Keyword<CheckerDraft> kTcpKeywords[] = {
     {"send", word(), read_text<&relay::TcpCheck::send>},
@@ -207,7 +265,8 @@ constexpr Keyword<CheckerDraft> kHttpKeywords[] = {
     {"url", block(), read_url},
     {"http_protocol", word(), read_protocol_version},
     {"virtualhost", word(),
-     [](CheckerDraft& c, const Value& v) { read_virtual_host(c.virtual_host.emplace(), v); }},
+     [](CheckerDraft& c, const Value& v) { read_host(c.virtual_host.emplace(), v); }},
+    {"sni_name", word(), [](CheckerDraft& c, const Value& v) { read_host(c.tls_name, v); }},
 };
 constexpr Keyword<CheckerDraft> kProgramKeywords[] = {
     {"misc_path", script(), [](CheckerDraft& c, const Value& v) { c.program = read_command(v); }},
@@ -219,11 +278,11 @@ constexpr Keyword<CheckerDraft> kProgramKeywords[] = {
 
 constexpr Unused kCheckerUnused[] = {
     {Treatment::Note,
-     "has no effect: checks run from the node's own address, so that they also work while the "
-     "other node is active",
-     "", "bindto bind_port bind_if fwmark"},
-    {Treatment::Note, "has no effect: the name that TLS asks for is the virtualhost", "",
-     "enable_sni sni_name"},
+     "has no effect: checks run from the node's own address and a port that the kernel chooses, "
+     "unmarked",
+     "", "bind_port bind_if fwmark"},
+    {Treatment::Note, "has no effect: TLS asks for the virtualhost, or sni_name, in any case", "",
+     "enable_sni"},
     {Treatment::Note, "has no effect", "", "log_all_failures fast_recovery"},
 };
 
@@ -265,6 +324,16 @@ void read_other(CheckerDraft& checker, const Value& value) {
 }
 
 }  // namespace
+
+void read_host(std::string& host, const Value& value) {
+    if (!is_plain(value.word)) {
+        value.reporter.error(value.at,
+                             value.statement.keyword.text + ": '" + value.word + "' is ignored",
+                             "write a host name");
+        return;
+    }
+    host = value.word;
+}
 
 void read_checker(UpstreamDraft& upstream, const Value& value) {
     constexpr std::size_t kMostCheckers = 64;

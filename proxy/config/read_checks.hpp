@@ -41,6 +41,9 @@ void set_alpha(Target& target, const Value& value) {
     target.check.alpha = value.flag;
 }
 
+/// virtualhost, sni_name: a name without blanks.
+void read_host(std::string& host, const Value& value);
+
 /// TCP_CHECK, HTTP_GET and the others, with their blocks.
 void read_checker(UpstreamDraft& upstream, const Value& value);
 

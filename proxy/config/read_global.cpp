@@ -184,7 +184,8 @@ constexpr Unused kUnused[] = {
      "", "include_check"},
     {Treatment::Note, "has no effect: connections are relayed in user space, IPVS is not used", "",
      "lvs_sync_daemon lvs_timeouts lvs_flush lvs_flush_on_stop lvs_flush_onstop lvs_id "
-     "nftables_ipvs nftables_ipvs_start_fwmark lvs_process_name lvs_netlink_cmd_rcv_bufs "
+     "nftables_ipvs nftables_ipvs_priority nftables_ipvs_counters "
+     "nftables_ipvs_start_fwmark lvs_process_name lvs_netlink_cmd_rcv_bufs "
      "lvs_netlink_cmd_rcv_bufs_force lvs_netlink_monitor_rcv_bufs "
      "lvs_netlink_monitor_rcv_bufs_force"},
     {Treatment::Note, "has no effect: no firewall rules are installed", "",

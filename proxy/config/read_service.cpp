@@ -3,6 +3,7 @@
 #include "proxy/config/read_access_log.hpp"
 #include "proxy/config/read_checks.hpp"
 #include "proxy/config/read_limits.hpp"
+#include "proxy/config/text.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -83,7 +84,8 @@ constexpr Keyword<UpstreamDraft> kUpstreamKeywords[] = {
     {"alpha", boolean(), set_alpha<UpstreamDraft>},
     {"rise", kRise, set_rise<UpstreamDraft>},
     {"fall", kRise, set_fall<UpstreamDraft>},
-    {"virtualhost", word(), [](UpstreamDraft& u, const Value& v) { u.virtual_host = v.word; }},
+    {"virtualhost", word(),
+     [](UpstreamDraft& u, const Value& v) { read_host(u.virtual_host.emplace(), v); }},
     {"proxy_protocol", word(),
      [](UpstreamDraft& u, const Value& v) { read_proxy_protocol(u.proxy_protocol, v); }},
     {"sni", any(), [](UpstreamDraft& u, const Value& v) { read_server_names(u.route, v); }},
@@ -112,12 +114,6 @@ constexpr Unused kUpstreamUnused[] = {
      "lvs_method lb_kind"},
     {Treatment::Note, "has no effect in this version", "", "snmp_name log_all_failures"},
 };
-
-std::string lower_case(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-}
 
 void read_protocol(ServiceDraft& service, const Value& value) {
     service.protocol_given = true;
@@ -205,7 +201,8 @@ constexpr Keyword<ServiceDraft> kServiceKeywords[] = {
     {"alpha", boolean(), set_alpha<ServiceDraft>},
     {"rise", kRise, set_rise<ServiceDraft>},
     {"fall", kRise, set_fall<ServiceDraft>},
-    {"virtualhost", word(), [](ServiceDraft& s, const Value& v) { s.virtual_host = v.word; }},
+    {"virtualhost", word(),
+     [](ServiceDraft& s, const Value& v) { read_host(s.virtual_host.emplace(), v); }},
     {"lb_algo", word(), set_balance<read_algorithm>},
     {"lvs_sched", word(), set_balance<read_algorithm>},
     {"sorry_server", address(), set_balance<read_sorry_server>},

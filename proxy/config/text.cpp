@@ -80,4 +80,36 @@ std::size_t skip_blanks(std::string_view text, std::size_t offset) {
     return offset;
 }
 
+std::string lower_case(std::string text) {
+    std::ranges::transform(text, text.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return text;
+}
+
+std::size_t utf8_length(std::string_view text, std::size_t at) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char first = byte(at);
+    if (first < 0x80) {
+        return 1;
+    }
+    const std::size_t length = first >= 0xf0 && first <= 0xf4   ? 4
+                               : first >= 0xe0 && first <= 0xef ? 3
+                               : first >= 0xc2 && first <= 0xdf ? 2
+                                                                : 0;
+    if (length == 0 || at + length > text.size()) {
+        return 0;
+    }
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(at + i) & 0xc0U) != 0x80) {
+            return 0;
+        }
+    }
+    // Overlong forms, surrogates and values beyond U+10FFFF are not UTF-8 either.
+    const unsigned char second = byte(at + 1);
+    const bool bad = (first == 0xe0 && second < 0xa0) || (first == 0xed && second >= 0xa0) ||
+                     (first == 0xf0 && second < 0x90) || (first == 0xf4 && second >= 0x90);
+    return bad ? 0 : length;
+}
+
 }  // namespace tandem::config

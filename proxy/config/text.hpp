@@ -46,5 +46,9 @@ class Text {
 bool is_blank(char c);
 /// Offset of the first character that is no blank, from `offset`; size() when there is none.
 std::size_t skip_blanks(std::string_view text, std::size_t offset = 0);
+/// Of ASCII letters; others stay.
+std::string lower_case(std::string text);
+/// Length of the well-formed UTF-8 sequence at `at`; zero: not UTF-8. @pre at < text.size()
+std::size_t utf8_length(std::string_view text, std::size_t at);
 
 }  // namespace tandem::config

@@ -208,13 +208,27 @@ struct WhatPrinter {
     void operator()(const relay::HttpCheck& http) const {
         for (const auto& url : http.urls) {
             out << "      " << (http.tls ? "https" : "http") << ' ' << http.version << ' '
-                << url.path << " host " << url.virtual_host << " status";
+                << url.path << " host " << url.virtual_host;
+            if (!http.tls_name.empty()) {
+                out << " name " << http.tls_name;
+            }
+            out << " status";
             for (const auto& range : url.statuses) {
                 out << ' ' << range.first << '-' << range.last;
             }
-            out << " digest " << url.digest << " regex " << url.regex
-                << (url.regex_must_not_match ? " not" : "")
-                << (url.regex_ignores_case ? " caseless" : "") << "\n";
+            out << " digest " << url.digest << " regex " << url.regex.text;
+            print_options(url.regex);
+            out << "\n";
+        }
+    }
+    void print_options(const relay::BodyRegex& regex) const {
+        out << (regex.must_not_match ? " not" : "") << (regex.ignores_case ? " caseless" : "")
+            << (regex.dot_matches_newline ? " dotall" : "") << (regex.multiline ? " multiline" : "")
+            << (regex.extended ? " extended" : "")
+            << (regex.dollar_end_only ? " dollar_endonly" : "");
+        if (regex.min_offset != 0 || regex.max_offset) {
+            out << " from " << regex.min_offset << " to ";
+            regex.max_offset ? out << *regex.max_offset : out << "end";
         }
     }
     void operator()(const relay::ProgramCheck& program) const {
@@ -232,6 +246,9 @@ void print_check(std::ostream& out, const relay::HealthCheckConfig& c) {
     }
     if (c.target) {
         out << " target " << c.target->address().to_string() << ' ' << c.target->port();
+    }
+    if (c.source) {
+        out << " from " << c.source->to_string();
     }
     out << "\n";
     std::visit(WhatPrinter{out}, c.what);
