@@ -153,6 +153,11 @@ class Tandem(Daemon):
             return None
         return json.loads(done.stdout)
 
+    def events(self, name=None):
+        """The event list, or those of it that have this id."""
+        listed = json.loads(self.tandemctl("--json", "events").stdout)["events"]
+        return [event for event in listed if name in (None, event["id"])]
+
     def instance(self, name=None):
         """Status of one instance (default: the first); None when no daemon answers."""
         status = self.status()

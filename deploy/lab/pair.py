@@ -30,11 +30,15 @@ class Pair:
         self.advert_int = advert_int
         services = services or (config.service(80),)
         for node in self.nodes:
-            block = config.instance(PRIORITY[node.host], advert_int, **options)
             node.configuration = self.scratch(f"{node.host}.conf")
-            with open(node.configuration, "w", encoding="ascii") as handle:
-                handle.write(config.configuration(node.host, block, *services))
+            self.write(node, *services, **options)
         return self
+
+    def write(self, node, *services, **options):
+        """Another file for one node, which does not know of it yet."""
+        block = config.instance(PRIORITY[node.host], self.advert_int, **options)
+        with open(node.configuration, "w", encoding="ascii") as handle:
+            handle.write(config.configuration(node.host, block, *services))
 
     def start(self, *services, **options):
         """Configures, starts both, and waits until node1 is active and serves."""

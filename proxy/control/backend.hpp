@@ -102,6 +102,8 @@ class Backend {
     virtual void disconnect(const DisconnectRequest& request, ReplyHandler handler) = 0;
     /// Check a configuration file on the daemon's host with the daemon's config ids.
     virtual void check(const std::string& path, ReplyHandler handler) = 0;
+    /// Reads the daemon's own file again and applies the difference, or nothing.
+    virtual void reload(const Caller& caller, ReplyHandler handler) = 0;
     virtual void version(ReplyHandler handler) = 0;
     /// body: {"events": [...], "last_sequence": N}
     virtual void events(const EventQuery& query, ReplyHandler handler) = 0;

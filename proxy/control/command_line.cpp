@@ -67,12 +67,15 @@ constexpr std::array kCommands{
                 "Oldest first; all services, or the one named as in status.\n"},
     CommandHelp{"disconnect", "disconnect ID...", "end connections, resetting both sides",
                 "IDs are those of connections and of the access log.\n"},
+    CommandHelp{"reload", "reload", "read the configuration again and apply the difference",
+                "The daemon reads its own file. When that cannot be used, or changes what needs a\n"
+                "restart, nothing is changed and the answer says why. Connections go on.\n"},
     CommandHelp{"check", "check FILE", "check a configuration file with the running daemon",
                 "Without a daemon use: tandemd -t -f FILE\n"},
     CommandHelp{"version", "version", "versions of tandemctl and of the daemon", ""},
 };
 
-constexpr std::array<std::string_view, 2> kLaterCommands{"reload", "metrics"};
+constexpr std::array<std::string_view, 1> kLaterCommands{"metrics"};
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 1 internal error, 2 usage, 3 refused by a pre-check,\n"
@@ -178,7 +181,7 @@ Arguments operands(const po::variables_map& values) {
     return values.count("operand") == 0 ? Arguments() : values["operand"].as<Arguments>();
 }
 
-void expect_no_operands(const po::variables_map& values, const char* command) {
+void expect_no_operands(const po::variables_map& values, std::string_view command) {
     if (!operands(values).empty()) {
         throw UsageError(std::string(command) + " takes no argument, got '" +
                          operands(values).front() + "'");
@@ -319,7 +322,10 @@ Command make_command(std::string_view name, const po::variables_map& values, Tim
     if (name == "check") {
         return check_command(values);
     }
-    expect_no_operands(values, name == "status" ? "status" : "version");
+    expect_no_operands(values, name);
+    if (name == "reload") {
+        return ReloadCommand{};
+    }
     return name == "status" ? Command(StatusCommand{}) : Command(VersionCommand{});
 }
 

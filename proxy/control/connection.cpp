@@ -168,6 +168,7 @@ class HttpConnection final : public Connection,
 
     void run(Host& host, const StatusCommand&) { host.backend().status(answer()); }
     void run(Host& host, const VersionCommand&) { host.backend().version(answer()); }
+    void run(Host& host, const ReloadCommand&) { host.backend().reload(caller_, answer()); }
     void run(Host& host, const CheckCommand& command) {
         host.backend().check(command.path, answer());
     }

@@ -110,6 +110,11 @@ Parsed parse_check(std::string_view body) {
     return finish(reader, std::move(command));
 }
 
+Parsed parse_reload(std::string_view body) {
+    FieldReader reader(body);
+    return finish(reader, ReloadCommand{});
+}
+
 /// Undoes percent-encoding; nullopt for a broken escape.
 std::optional<std::string> decode(std::string_view text) {
     std::string result;
@@ -247,6 +252,7 @@ constexpr std::array kResources{
     Resource{"/v1/connections", "GET", parse_connections},
     Resource{"/v1/disconnect", "POST", parse_disconnect},
     Resource{"/v1/check", "POST", parse_check},
+    Resource{"/v1/reload", "POST", parse_reload},
 };
 
 json::value optional_milliseconds(const std::optional<milliseconds>& duration) {
@@ -270,6 +276,9 @@ Request request_of(const StatusCommand&) {
 }
 Request request_of(const VersionCommand&) {
     return {"GET", "/v1/version", {}};
+}
+Request request_of(const ReloadCommand&) {
+    return {"POST", "/v1/reload", "{}"};
 }
 Request request_of(const CheckCommand& command) {
     return {"POST", "/v1/check", json::serialize(json::object{{"path", command.path}})};

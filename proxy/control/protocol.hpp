@@ -31,6 +31,7 @@ constexpr std::chrono::milliseconds kMaxHold = std::chrono::days(366);
 
 struct StatusCommand {};
 struct VersionCommand {};
+struct ReloadCommand {};
 struct ResumeCommand {
     /// Empty: all instances.
     std::vector<std::string> instances;
@@ -44,9 +45,9 @@ struct EventsCommand {
     bool follow = false;
 };
 /// The caller of a request is filled in by the server.
-using Command =
-    std::variant<StatusCommand, VersionCommand, FailoverRequest, ResumeCommand, CheckCommand,
-                 EventsCommand, UpstreamRequest, ConnectionsRequest, DisconnectRequest>;
+using Command = std::variant<StatusCommand, VersionCommand, FailoverRequest, ResumeCommand,
+                             CheckCommand, EventsCommand, UpstreamRequest, ConnectionsRequest,
+                             DisconnectRequest, ReloadCommand>;
 
 /// "ready", "drain", "down", "weight".
 std::string_view name_of(UpstreamRequest::Order order);

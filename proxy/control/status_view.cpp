@@ -250,6 +250,10 @@ void render_failed_checks(Page& page, const json::value& upstream) {
             page.field("check", text_of(check, "kind") + " down since " + text_of(check, "since") +
                                     ": " + text_of(check, "result"));
         }
+        // Whatever its state is, it may be an old one.
+        if (const std::string obstacle = text_of(check, "obstacle"); obstacle != kNothing) {
+            page.field("check", text_of(check, "kind") + " cannot be made: " + obstacle);
+        }
     }
 }
 
@@ -358,6 +362,10 @@ std::string render_status(const json::value& body, const ViewOptions& options) {
         page.field("config", text_of(*node, "config"));
         if (member(*node, "guardian") != nullptr) {
             page.field("guardian", guardian_text(*node));
+        }
+        const std::string lost = text_of(*node, "access_records_lost");
+        if (lost != "0" && lost != kNothing) {
+            page.field("access log", lost + " records lost");
         }
     }
     for (const json::value& instance : array_of(body, "instances")) {

@@ -98,14 +98,14 @@ class LineWriter {
 
 }  // namespace
 
-AccessLine::AccessLine(const std::vector<relay::ServiceConfig>& services) {
-    for (const relay::ServiceConfig& service : services) {
+AccessLine::AccessLine(const std::map<std::uint16_t, relay::ServiceConfig>& services) {
+    for (const auto& [number, service] : services) {
         const Format format = service.access_log.format;
         Names names{format, name_in(format, service.name), {}};
         for (const relay::UpstreamConfig& upstream : service.upstreams) {
             names.upstreams.push_back(name_in(format, upstream.name));
         }
-        services_.push_back(std::move(names));
+        services_.emplace(number, std::move(names));
     }
 }
 

@@ -5,6 +5,8 @@
 #include "proxy/relay/config.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,7 +17,13 @@ namespace tandem::daemon {
 /// format.
 class AccessLine {
   public:
-    explicit AccessLine(const std::vector<relay::ServiceConfig>& services);
+    /// @param services by the number that records have of them.
+    explicit AccessLine(const std::map<std::uint16_t, relay::ServiceConfig>& services);
+
+    /// Whether append() knows the record's service.
+    [[nodiscard]] bool knows(const relay::AccessRecord& record) const {
+        return services_.contains(record.service);
+    }
 
     /// Appends the line and its newline.
     /// @param started the record's start on the wall clock.
@@ -28,7 +36,7 @@ class AccessLine {
         std::string service;
         std::vector<std::string> upstreams;
     };
-    std::vector<Names> services_;
+    std::map<std::uint16_t, Names> services_;
 };
 
 }  // namespace tandem::daemon

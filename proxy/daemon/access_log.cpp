@@ -7,7 +7,9 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstddef>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -16,6 +18,9 @@ namespace {
 
 /// Records between two writes.
 constexpr std::size_t kBatch = 4096;
+
+/// How long records of a service that is gone may take from the relay to here.
+constexpr std::chrono::seconds kRemembered{60};
 
 using TimePoint = std::chrono::steady_clock::time_point;
 
@@ -52,13 +57,47 @@ struct Target {
 }  // namespace
 
 struct AccessLog::Impl {
-    Impl(const std::vector<relay::ServiceConfig>& services,
-         std::shared_ptr<relay::AccessQueue> records, Handler report_handler)
-        : queue(std::move(records)), handler(std::move(report_handler)), lines(services) {
-        for (const relay::ServiceConfig& service : services) {
-            by_service.push_back(service.access_log.enabled() ? target_of(service.access_log.file)
-                                                              : nullptr);
+    Impl(const Services& services, std::shared_ptr<relay::AccessQueue> records,
+         Handler report_handler)
+        : queue(std::move(records)),
+          handler(std::move(report_handler)),
+          known(services),
+          lines(services) {
+        assign_targets(services);
+    }
+
+    void assign_targets(const Services& services) {
+        by_service.clear();
+        for (const auto& [number, service] : services) {
+            if (service.access_log.enabled()) {
+                by_service[number] = target_of(service.access_log.file);
+            }
         }
+    }
+
+    /// What reconfigure() has left for the thread. Records of a service that is gone may still be
+    /// in the queue: it is remembered for a while.
+    void take_over() {
+        std::optional<Services> next;
+        {
+            const std::lock_guard lock{mutex};
+            next.swap(news);
+        }
+        if (!next) {
+            return;
+        }
+        const TimePoint now = std::chrono::steady_clock::now();
+        for (const auto& [number, service] : known) {
+            if (!next->contains(number) &&
+                now - gone.try_emplace(number, now).first->second < kRemembered) {
+                next->emplace(number, service);
+            } else {
+                gone.erase(number);
+            }
+        }
+        known = std::move(*next);
+        lines = AccessLine{known};
+        assign_targets(known);
     }
 
     /// The same file for two services is one output.
@@ -85,6 +124,7 @@ struct AccessLog::Impl {
                     target->output.reopen();
                 }
             }
+            take_over();
             const std::size_t count = take_batch();
             const TimePoint now = std::chrono::steady_clock::now();
             bool waiting = false;
@@ -118,9 +158,13 @@ struct AccessLog::Impl {
         for (relay::AccessRecord record; count < kBatch && queue->take(record); ++count) {
             const auto ago =
                 std::chrono::duration_cast<std::chrono::milliseconds>(steady - record.started);
+            if (!lines.knows(record)) {
+                // Told before the record was put.
+                take_over();
+            }
             line.clear();
             lines.append(line, record, wall - ago);
-            by_service[record.service]->output.add(line);
+            by_service.at(record.service)->output.add(line);
         }
         return count;
     }
@@ -163,10 +207,13 @@ struct AccessLog::Impl {
 
     const std::shared_ptr<relay::AccessQueue> queue;
     const Handler handler;
-    const AccessLine lines;
+    Services known;
+    /// Since when it is not in a configuration any more.
+    std::map<std::uint16_t, TimePoint> gone;
+    AccessLine lines;
     std::vector<std::unique_ptr<Target>> targets;
-    /// Null: the service has no log.
-    std::vector<Target*> by_service;
+    /// Of the services that have a log.
+    std::map<std::uint16_t, Target*> by_service;
     LossReport queue_losses;
     std::string line;
     std::atomic<bool> reopening{false};
@@ -175,17 +222,32 @@ struct AccessLog::Impl {
 
     std::mutex mutex;
     std::condition_variable done;
+    std::optional<Services> news;
     bool abandoned = false;
     bool finished = false;
     std::uint64_t unreported = 0;
 };
 
-AccessLog::AccessLog(const std::vector<relay::ServiceConfig>& services,
-                     std::shared_ptr<relay::AccessQueue> queue, Handler handler) {
+AccessLog::AccessLog(const Services& services, std::shared_ptr<relay::AccessQueue> queue,
+                     Handler handler)
+    : handler_(std::move(handler)) {
+    start(services, std::move(queue));
+}
+
+void AccessLog::start(const Services& services, std::shared_ptr<relay::AccessQueue> queue) {
     if (queue) {
-        impl_ = std::make_shared<Impl>(services, std::move(queue), std::move(handler));
+        impl_ = std::make_shared<Impl>(services, std::move(queue), handler_);
         impl_->thread = std::thread{[impl = impl_] { impl->run(); }};
     }
+}
+
+void AccessLog::reconfigure(const Services& services, std::shared_ptr<relay::AccessQueue> queue) {
+    if (!impl_) {
+        start(services, std::move(queue));
+        return;
+    }
+    const std::lock_guard lock{impl_->mutex};
+    impl_->news = services;
 }
 
 AccessLog::~AccessLog() {

@@ -7,9 +7,9 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace tandem::daemon {
 
@@ -41,15 +41,20 @@ class AccessLog {
     /// How long stop() waits for a disk that hangs.
     static constexpr std::chrono::seconds kStopPatience{1};
 
+    using Services = std::map<std::uint16_t, relay::ServiceConfig>;
+
+    /// @param services by the number that records have of them.
     /// @param queue null: no service has an access log; then nothing happens.
     /// @param handler called on the log's thread, not after stop().
-    AccessLog(const std::vector<relay::ServiceConfig>& services,
-              std::shared_ptr<relay::AccessQueue> queue, Handler handler);
+    AccessLog(const Services& services, std::shared_ptr<relay::AccessQueue> queue, Handler handler);
     /// stop().
     ~AccessLog();
     AccessLog(const AccessLog&) = delete;
     AccessLog& operator=(const AccessLog&) = delete;
 
+    /// From now on there are these services; before the first record of a new one is put. The queue
+    /// is the one there was, or the first one.
+    void reconfigure(const Services& services, std::shared_ptr<relay::AccessQueue> queue);
     /// Opens every file again: for log rotation. Any thread.
     void reopen();
     /// Writes what is in the queue; the relay has ended. A thread that is stuck in a disk longer
@@ -58,6 +63,9 @@ class AccessLog {
     std::uint64_t stop();
 
   private:
+    void start(const Services& services, std::shared_ptr<relay::AccessQueue> queue);
+
+    Handler handler_;
     // Shared with the thread, which may outlive this object.
     struct Impl;
     std::shared_ptr<Impl> impl_;

@@ -1,12 +1,13 @@
 #include "proxy/daemon/control_backend.hpp"
 
-#include "proxy/config/load.hpp"
 #include "proxy/daemon/connections.hpp"
+#include "proxy/daemon/load_configuration.hpp"
 #include "proxy/daemon/status.hpp"
 #include "proxy/daemon/upstream_order.hpp"
 
 #include <utility>
 
+#include <boost/algorithm/string/join.hpp>
 #include <boost/asio/post.hpp>
 
 #include <unistd.h>
@@ -24,27 +25,20 @@ Fields caller_fields(const control::Caller& caller) {
     return {{"uid", std::to_string(caller.user_id)}, {"pid", std::to_string(caller.process_id)}};
 }
 
-std::string list_of(const std::vector<std::string>& names) {
-    std::string out;
-    for (const auto& name : names) {
-        out += out.empty() ? name : ", " + name;
-    }
-    return out;
-}
-
 }  // namespace
 
 ControlBackend::ControlBackend(boost::asio::io_context& context, Identity identity,
                                relay::Engine& engine, Election& election,
                                const relay::HealthChecker& checks, const control::EventLog& events,
-                               Write write)
+                               Write write, Reload reload)
     : context_(context),
       identity_(std::move(identity)),
       engine_(engine),
       election_(election),
       checks_(checks),
       events_(events),
-      write_(std::move(write)) {}
+      write_(std::move(write)),
+      reload_(std::move(reload)) {}
 
 template <typename Finish>
 auto ControlBackend::on_control_thread(Finish finish) {
@@ -65,6 +59,7 @@ void ControlBackend::status(control::ReplyHandler handler) {
             facts.process_id = getpid();
             facts.guardian = to_string(election_.guardian_state());
             facts.restarts = identity_.restarts;
+            facts.access_records_lost = access_records_lost_;
             facts.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(
                 std::chrono::steady_clock::now() - started_);
             handler(status_reply(facts, instances, engine_.status(), checks_.status()));
@@ -96,8 +91,9 @@ void ControlBackend::resume(const std::vector<std::string>& instances,
                 write_(messages::kResumed, std::move(fields));
             }
             handler(simple_reply(control::ExitCode::Done,
-                                 resumed.empty() ? "no instance is holding: nothing to do"
-                                                 : "hold ended: " + list_of(resumed)));
+                                 resumed.empty()
+                                     ? "no instance is holding: nothing to do"
+                                     : "hold ended: " + boost::algorithm::join(resumed, ", ")));
         }));
 }
 
@@ -162,10 +158,11 @@ void ControlBackend::disconnect(const control::DisconnectRequest& request,
 }
 
 void ControlBackend::check(const std::string& path, control::ReplyHandler handler) {
-    config::LoadOptions options;
-    options.path = path;
-    options.config_ids = {"tandem", identity_.config_id};
-    handler(check_reply(path, config::load(options)));
+    handler(check_reply(path, load_configuration(path, identity_.config_id)));
+}
+
+void ControlBackend::reload(const control::Caller& caller, control::ReplyHandler handler) {
+    handler(reload_(caller_fields(caller)));
 }
 
 void ControlBackend::version(control::ReplyHandler handler) {

@@ -9,6 +9,7 @@
 #include "proxy/relay/health_checker.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -26,11 +27,16 @@ class ControlBackend : public control::Backend {
         unsigned restarts = 0;
     };
     using Write = std::function<void(const Message&, Fields)>;
+    /// @param who for the log.
+    using Reload = std::function<control::Reply(const Fields& who)>;
 
     /// Everything referenced must outlive the backend.
     ControlBackend(boost::asio::io_context& context, Identity identity, relay::Engine& engine,
                    Election& election, const relay::HealthChecker& checks,
-                   const control::EventLog& events, Write write);
+                   const control::EventLog& events, Write write, Reload reload);
+
+    /// So many records more are missing in an access log.
+    void access_records_lost(std::uint64_t count) { access_records_lost_ += count; }
 
     void status(control::ReplyHandler handler) override;
     void failover(const control::FailoverRequest& request, control::ReplyHandler handler) override;
@@ -42,6 +48,7 @@ class ControlBackend : public control::Backend {
     void disconnect(const control::DisconnectRequest& request,
                     control::ReplyHandler handler) override;
     void check(const std::string& path, control::ReplyHandler handler) override;
+    void reload(const control::Caller& caller, control::ReplyHandler handler) override;
     void version(control::ReplyHandler handler) override;
     void events(const control::EventQuery& query, control::ReplyHandler handler) override;
 
@@ -57,6 +64,8 @@ class ControlBackend : public control::Backend {
     const relay::HealthChecker& checks_;
     const control::EventLog& events_;
     Write write_;
+    Reload reload_;
+    std::uint64_t access_records_lost_ = 0;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include <boost/algorithm/string/join.hpp>
+
 namespace tandem::daemon {
 namespace {
 
@@ -57,14 +59,6 @@ Selection select(const std::vector<std::string>& names, const std::vector<Instan
     return selection;
 }
 
-std::string join(const std::vector<std::string>& words) {
-    std::string out;
-    for (const std::string& word : words) {
-        out += out.empty() ? word : ", " + word;
-    }
-    return out;
-}
-
 std::string milliseconds_text(Microseconds duration) {
     const auto tenths = duration.count() / 100;
     return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " ms";
@@ -82,7 +76,7 @@ FailoverActions describe_plan(const std::vector<InstanceView>& views) {
         }
     }
     result.message =
-        "would give up " + join(result.instances) + ": " +
+        "would give up " + boost::algorithm::join(result.instances, ", ") + ": " +
         std::to_string(result.connections_reset) +
         " connections would be reset; the peer answers within its skew time, and if it "
         "does not within " +
@@ -295,21 +289,23 @@ FailoverResult FailoverMachine::summarise() const {
     const std::string gap = result.gap ? milliseconds_text(*result.gap) : "unknown";
     if (!lost.empty()) {
         result.outcome = Outcome::Degraded;
-        result.message =
-            join(lost) + " left the election during the failover; see `tandemctl events`";
+        result.message = boost::algorithm::join(lost, ", ") +
+                         " left the election during the failover; see `tandemctl events`";
     } else if (moved.empty()) {
         result.outcome = Outcome::RolledBack;
-        result.message = "no peer took over " + join(kept) + ": this node is active again after " +
-                         gap + ", " + reset + "; check that the peer runs and hears this node";
+        result.message = "no peer took over " + boost::algorithm::join(kept, ", ") +
+                         ": this node is active again after " + gap + ", " + reset +
+                         "; check that the peer runs and hears this node";
     } else if (!kept.empty()) {
         result.outcome = Outcome::Degraded;
-        result.message = join(moved) + " moved to " + peer_->to_string() +
-                         ", but no peer took over " + join(kept) + ": active here again";
+        result.message = boost::algorithm::join(moved, ", ") + " moved to " + peer_->to_string() +
+                         ", but no peer took over " + boost::algorithm::join(kept, ", ") +
+                         ": active here again";
     } else {
         result.outcome =
             result.connections_reset > 0 && !no_handover_ ? Outcome::Degraded : Outcome::Done;
-        result.message =
-            join(moved) + " moved to " + peer_->to_string() + ": gap " + gap + ", " + reset;
+        result.message = boost::algorithm::join(moved, ", ") + " moved to " + peer_->to_string() +
+                         ": gap " + gap + ", " + reset;
     }
     return result;
 }

@@ -1,7 +1,8 @@
 // tandemd: reads the command line and the configuration, then runs the guardian, or as its child
 // the node.
-#include "proxy/config/load.hpp"
+#include "proxy/config/print_diagnostics.hpp"
 #include "proxy/daemon/guardian.hpp"
+#include "proxy/daemon/load_configuration.hpp"
 #include "proxy/daemon/node.hpp"
 #include "proxy/daemon/options.hpp"
 
@@ -46,20 +47,15 @@ void raise_descriptor_limit() {
 void print_diagnostics(const config::LoadResult& loaded, bool json) {
     if (json) {
         std::cerr << config::to_json(loaded.diagnostics) << '\n';
-        return;
-    }
-    for (const auto& diagnostic : loaded.diagnostics) {
-        std::cerr << config::to_string(diagnostic) << '\n';
+    } else {
+        config::print_diagnostics(std::cerr, loaded);
     }
 }
 
 int run(node::Options options, const std::vector<std::string>& arguments) {
     const std::string node_name = options.config_id.empty() ? host_name() : options.config_id;
     options.config_id = node_name;
-    config::LoadOptions load_options;
-    load_options.path = options.config_path;
-    load_options.config_ids = {"tandem", node_name};
-    const config::LoadResult loaded = config::load(load_options);
+    const config::LoadResult loaded = node::load_configuration(options.config_path, node_name);
     if (options.check_only || !loaded.runnable()) {
         print_diagnostics(loaded, options.check_json);
         return loaded.exit_code();

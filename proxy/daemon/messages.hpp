@@ -62,9 +62,12 @@ inline constexpr Message kGuardianGone{
 inline constexpr Message kCannotStart{
     "NODE_CANNOT_START", Level::Error, "cannot start: {problem}",
     "mend what is named here and start again; tandemd -t checks the configuration", true};
-inline constexpr Message kNoReload{"NODE_NO_RELOAD", Level::Warning,
-                                   "SIGHUP ignored: this version cannot reload its configuration",
-                                   "restart the node that is not active, then fail over", false};
+inline constexpr Message kReloaded{"NODE_RELOADED", Level::Info,
+                                   "configuration reloaded: {changes}", "", true};
+inline constexpr Message kReloadRefused{
+    "NODE_RELOAD_REFUSED", Level::Error,
+    "configuration not reloaded, nothing has changed: {problem}",
+    "mend the file, or restart the node that is not active and fail over", true};
 inline constexpr Message kConfigDiagnostic{"CONFIG_DIAGNOSTIC", Level::Warning, "{text}",
                                            "run tandemd -t to see every message", false};
 inline constexpr Message kNoRealtime{
@@ -279,7 +282,8 @@ inline constexpr std::array kAll{kStarting,
                                  kWillFailed,
                                  kRestarted,
                                  kGuardianGone,
-                                 kNoReload,
+                                 kReloaded,
+                                 kReloadRefused,
                                  kConfigDiagnostic,
                                  kNoRealtime,
                                  kNoMemoryLock,

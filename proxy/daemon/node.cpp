@@ -6,15 +6,19 @@
 #include "proxy/daemon/control_backend.hpp"
 #include "proxy/daemon/election.hpp"
 #include "proxy/daemon/handover.hpp"
+#include "proxy/daemon/load_configuration.hpp"
 #include "proxy/daemon/logging.hpp"
 #include "proxy/daemon/notifier.hpp"
 #include "proxy/daemon/program_probe.hpp"
 #include "proxy/daemon/realtime.hpp"
+#include "proxy/daemon/reload_plan.hpp"
 #include "proxy/daemon/replay_store.hpp"
+#include "proxy/daemon/status.hpp"
 #include "proxy/daemon/tracking.hpp"
 #include "proxy/relay/engine.hpp"
 #include "proxy/relay/health_checker.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <memory>
@@ -22,6 +26,7 @@
 #include <thread>
 #include <utility>
 
+#include <boost/algorithm/string/join.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -222,12 +227,13 @@ class Node {
                       return make_program_probe(context_, model_.check_programs.at(check.program),
                                                 check);
                   }),
-          backend_(context_,
-                   {options.config_path, name_, options.config_id, options.guardian_restarts},
-                   engine_, election_, health_, journal_.events(),
-                   [this](const Message& message, Fields fields) {
-                       journal_.write(message, std::move(fields));
-                   }),
+          backend_(
+              context_, {options.config_path, name_, options.config_id, options.guardian_restarts},
+              engine_, election_, health_, journal_.events(),
+              [this](const Message& message, Fields fields) {
+                  journal_.write(message, std::move(fields));
+              },
+              [this](const Fields& who) { return reload(who); }),
           server_(context_, backend_),
           signals_(context_, SIGTERM, SIGINT, SIGHUP),
           stop_timer_(context_) {
@@ -301,7 +307,7 @@ class Node {
             return false;
         }
         access_log_ = std::make_unique<AccessLog>(
-            model_.services, engine_.access_queue(), [this](AccessLogReport report) {
+            engine_.numbered_services(), engine_.access_queue(), [this](AccessLogReport report) {
                 asio::post(context_, [this, report = std::move(report)] { on_access_log(report); });
             });
         if (const auto error = election_.start()) {
@@ -341,7 +347,7 @@ class Node {
                 return;
             }
             if (signal == SIGHUP) {
-                journal_.write(messages::kNoReload, {});
+                reload({{"signal", "SIGHUP"}});
             } else if (signal == SIGUSR1) {
                 reopen_access_log();
             } else {
@@ -349,6 +355,57 @@ class Node {
             }
             wait_for_signal();
         });
+    }
+
+    /// Everything or nothing (I5): reads and checks first, then opens what is new, then applies.
+    control::Reply reload(const Fields& who) {
+        const config::LoadResult loaded =
+            load_configuration(options_.config_path, options_.config_id);
+        ReloadPlan plan;
+        std::string problem = stopping_ ? "the node is stopping" : unusable(loaded);
+        if (problem.empty()) {
+            plan = plan_reload(model_, loaded.model);
+            problem = obstacle(plan);
+        }
+        if (problem.empty()) {
+            problem = apply(loaded.model);
+        }
+        Fields fields{problem.empty() ? Fields::value_type{"changes", describe(plan)}
+                                      : Fields::value_type{"problem", problem}};
+        fields.insert(fields.end(), who.begin(), who.end());
+        journal_.write(problem.empty() ? messages::kReloaded : messages::kReloadRefused,
+                       std::move(fields));
+        return reload_reply(loaded, plan, problem);
+    }
+
+    static std::string unusable(const config::LoadResult& loaded) {
+        if (loaded.runnable()) {
+            return {};
+        }
+        const auto worst = std::ranges::find(loaded.diagnostics, config::Severity::Fatal,
+                                             &config::Diagnostic::severity);
+        return worst == loaded.diagnostics.end() ? "the file cannot be used"
+                                                 : config::to_string(*worst);
+    }
+
+    static std::string obstacle(const ReloadPlan& plan) {
+        return plan.obstacles.empty()
+                   ? std::string{}
+                   : "a restart is needed for: " + boost::algorithm::join(plan.obstacles, ", ");
+    }
+
+    /// @return why nothing was changed.
+    std::string apply(const config::Model& wanted) {
+        const auto errors = engine_.reconfigure(wanted.services, [this] {
+            access_log_->reconfigure(engine_.numbered_services(), engine_.access_queue());
+        });
+        if (!errors.empty()) {
+            return errors.front();
+        }
+        model_.services = wanted.services;
+        model_.check_programs = wanted.check_programs;
+        health_.reconfigure(model_.services);
+        return {};
     }
 
     void reopen_access_log() {
@@ -367,6 +424,7 @@ class Node {
                 journal_.write(messages::kAccessLogRecovered, {{"target", report.target}});
                 break;
             case AccessLogReport::Kind::Lost:
+                backend_.access_records_lost(report.lost);
                 journal_.write(messages::kAccessLogLost,
                                {{"target", report.target}, {"count", std::to_string(report.lost)}});
                 break;

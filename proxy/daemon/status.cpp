@@ -1,10 +1,13 @@
 #include "proxy/daemon/status.hpp"
 
+#include "proxy/daemon/messages.hpp"
 #include "proxy/daemon/upstream_order.hpp"
 
 #include <array>
 #include <cstdio>
 #include <ctime>
+
+#include <boost/json/value_from.hpp>
 
 namespace tandem::daemon {
 namespace {
@@ -147,7 +150,9 @@ json::array checks_json(const std::vector<relay::CheckStatus>& checks, const std
             result.push_back(json::object{{"kind", check.kind},
                                           {"state", check.up ? "up" : "down"},
                                           {"since", to_rfc3339(check.since)},
-                                          {"result", check.result}});
+                                          {"result", check.result},
+                                          {"skipped", check.skipped},
+                                          {"obstacle", check.obstacle}});
         }
     }
     return result;
@@ -236,17 +241,19 @@ control::Reply status_reply(const NodeFacts& node, const std::vector<InstanceSna
         service_list.push_back(service_json(service, checks));
     }
     control::Reply reply;
-    reply.body = json::object{{"code", 0},
-                              {"message", "ok"},
-                              {"node", json::object{{"name", node.name},
-                                                    {"version", TANDEM_VERSION},
-                                                    {"pid", node.process_id},
-                                                    {"uptime_ms", node.uptime.count()},
-                                                    {"config", node.config_path},
-                                                    {"guardian", node.guardian},
-                                                    {"restarts", node.restarts}}},
-                              {"instances", std::move(instance_list)},
-                              {"services", std::move(service_list)}};
+    reply.body =
+        json::object{{"code", 0},
+                     {"message", "ok"},
+                     {"node", json::object{{"name", node.name},
+                                           {"version", TANDEM_VERSION},
+                                           {"pid", node.process_id},
+                                           {"uptime_ms", node.uptime.count()},
+                                           {"config", node.config_path},
+                                           {"guardian", node.guardian},
+                                           {"restarts", node.restarts},
+                                           {"access_records_lost", node.access_records_lost}}},
+                     {"instances", std::move(instance_list)},
+                     {"services", std::move(service_list)}};
     return reply;
 }
 
@@ -279,14 +286,48 @@ control::Reply failover_reply(const FailoverResult& result) {
     return reply;
 }
 
+namespace {
+
+/// Those that are at least so severe: into the text, a line each, and as a list.
+json::array list_diagnostics(const config::LoadResult& loaded, config::Severity least,
+                             std::string& text) {
+    json::array list;
+    for (const auto& diagnostic : loaded.diagnostics) {
+        if (diagnostic.severity >= least) {
+            const std::string line = config::to_string(diagnostic);
+            text += line + "\n";
+            list.emplace_back(line);
+        }
+    }
+    return list;
+}
+
+}  // namespace
+
+control::Reply reload_reply(const config::LoadResult& loaded, const ReloadPlan& plan,
+                            const std::string& problem) {
+    control::Reply reply;
+    json::array diagnostics = list_diagnostics(loaded, config::Severity::Warning, reply.text);
+    reply.code = problem.empty() ? control::ExitCode::Done : control::ExitCode::Refused;
+    std::string message = "reloaded: " + describe(plan);
+    if (!problem.empty()) {
+        message = "not reloaded, nothing has changed: " + problem + " (" +
+                  std::string{messages::kReloadRefused.advice} + ")";
+    }
+    reply.text += message;
+    reply.body = json::object{{"code", static_cast<int>(reply.code)},
+                              {"message", message},
+                              {"added", json::value_from(plan.added)},
+                              {"changed", json::value_from(plan.changed)},
+                              {"removed", json::value_from(plan.removed)},
+                              {"needs_restart", json::value_from(plan.obstacles)},
+                              {"diagnostics", std::move(diagnostics)}};
+    return reply;
+}
+
 control::Reply check_reply(const std::string& path, const config::LoadResult& result) {
     control::Reply reply;
-    json::array diagnostics;
-    for (const auto& diagnostic : result.diagnostics) {
-        const std::string line = config::to_string(diagnostic);
-        reply.text += line + "\n";
-        diagnostics.emplace_back(line);
-    }
+    json::array diagnostics = list_diagnostics(result, config::Severity::Note, reply.text);
     const int verdict = result.exit_code();
     reply.code = verdict == 0 ? control::ExitCode::Done : control::ExitCode::Refused;
     const std::string message = verdict == 0 ? path + ": usable"

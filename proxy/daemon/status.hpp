@@ -5,9 +5,11 @@
 #include "proxy/control/backend.hpp"
 #include "proxy/daemon/failover.hpp"
 #include "proxy/daemon/instance_snapshot.hpp"
+#include "proxy/daemon/reload_plan.hpp"
 #include "proxy/relay/status.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +27,8 @@ struct NodeFacts {
     std::string_view guardian = "none";
     /// Times the guardian started the node again.
     unsigned restarts = 0;
+    /// Of all services, since the start.
+    std::uint64_t access_records_lost = 0;
 };
 
 /// RFC 3339, UTC, milliseconds.
@@ -34,6 +38,9 @@ control::Reply status_reply(const NodeFacts& node, const std::vector<InstanceSna
                             const std::vector<relay::ServiceStatus>& services,
                             const std::vector<relay::CheckStatus>& checks = {});
 control::Reply failover_reply(const FailoverResult& result);
+/// @param problem why nothing was changed; empty: it was.
+control::Reply reload_reply(const config::LoadResult& loaded, const ReloadPlan& plan,
+                            const std::string& problem);
 control::Reply check_reply(const std::string& path, const config::LoadResult& result);
 
 }  // namespace tandem::daemon

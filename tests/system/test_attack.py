@@ -650,5 +650,4 @@ def test_status_shows_alarms_to_people(signed_pair, attacker):
     wait_alarm(signed_pair.node1, "hmac-missing")
     shown = signed_pair.node1.tandemctl("status").stdout
     assert STRANGER in shown and ATTACKER_MAC in shown, shown
-    events = json.loads(signed_pair.node1.tandemctl("--json", "events").stdout)
-    assert "ADVERTISEMENT_ALARM" in json.dumps(events)
+    assert "ADVERTISEMENT_ALARM" in json.dumps(signed_pair.node1.events())

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 
 from lab import config
 from lab.processes import Process
@@ -47,10 +48,15 @@ def test_web_pages_and_programs_decide_about_an_upstream(pair):
     wait_for("up", lambda: state_of(node) == "up", 10)
 
 
-def test_ssl_get_asks_over_tls_and_checks_run_on_the_backup_too(pair):
+def make_certificate(pair):
     certificate, key = pair.scratch("cert.pem"), pair.scratch("key.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=up1", "-keyout", key,
                     "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
+def test_ssl_get_asks_over_tls_and_checks_run_on_the_backup_too(pair):
+    certificate, key = make_certificate(pair)
     server = Process(pair.lab.hosts["up1"], ["openssl", "s_server", "-www", "-accept", "8443", "-cert", certificate,
                                              "-key", key, "-quiet"], pair.scratch("s_server.log"))
     try:
@@ -64,3 +70,40 @@ def test_ssl_get_asks_over_tls_and_checks_run_on_the_backup_too(pair):
     for node in pair.nodes:
         wait_for("down", lambda node=node: state_of(node) == "down", 10)
     assert address4("up1") in pair.node1.log()
+
+
+# Ends each answer as many servers do: without the end of TLS. The page /cut announces more than there is.
+ABRUPT_SERVER = r"""
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+listener = socket.create_server(("", 8443))
+while True:
+    try:
+        with context.wrap_socket(listener.accept()[0], server_side=True) as connection:
+            length = b"Content-Length: 100\r\n" if connection.recv(65536).startswith(b"GET /cut ") else b""
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" + length + b"\r\nten bytes\n")
+    except OSError:
+        pass
+"""
+
+
+def test_a_page_over_tls_that_is_cut_short_fails_and_one_without_an_announced_length_passes(pair):
+    certificate, key = make_certificate(pair)
+    server = Process(pair.lab.hosts["up1"], [sys.executable, "-c", ABRUPT_SERVER, certificate, key],
+                     pair.scratch("server.log"))
+    try:
+        checkers = [line for path in ("/whole", "/cut") for line in (
+            "SSL_GET {", "    connect_port 8443", "    url {", f"        path {path}", "        status_code 200", "    }",
+            "    delay_loop 0.2", "    delay_before_retry 0.1", "}")]
+        pair.start(config.service(80, upstreams=("up1",), checkers=checkers))
+
+        def results():
+            checks = pair.node1.status()["services"][0]["upstreams"][0]["checks"]
+            return [(check["state"], check["result"]) for check in checks]
+
+        wait_for("both verdicts", lambda: [state for state, _ in results()] == ["up", "down"]
+                 and results()[0][1] == "/whole: status 200", 10)
+        assert "truncated" in results()[1][1]
+    finally:
+        server.stop()

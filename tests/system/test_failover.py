@@ -149,10 +149,10 @@ def test_events_tell_cause_of_a_failover(pair):
     pair.start()
     assert failover(pair.node1)[0] in (0, 5)
     pair.wait_roles(pair.node2, pair.node1)
-    told = json.loads(pair.node1.tandemctl("--json", "events").stdout)
-    sequences = [event["sequence"] for event in told["events"]]
+    told = pair.node1.events()
+    sequences = [event["sequence"] for event in told]
     assert sequences == sorted(set(sequences))
-    assert all(event["id"] and event["time"] for event in told["events"])
+    assert all(event["id"] and event["time"] for event in told)
 
 
 def test_two_control_clients_at_once(pair):

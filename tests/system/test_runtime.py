@@ -7,6 +7,8 @@ import socket
 import struct
 
 from lab import config, http
+from lab.load import Load
+from lab.small_disk import TandemOnSmallDisk
 from lab.waiting import wait_for
 
 
@@ -41,8 +43,7 @@ def test_upstream_is_drained_and_ready_again_at_run_time(pair):
         assert kept.recv(100).startswith(b"HTTP/1.1 200")
     assert node.tandemctl("upstream", service, first, "ready").returncode == 0
     assert len(served_by(pair.lab)) == 2
-    events = json.loads(node.tandemctl("--json", "events").stdout)["events"]
-    orders = [event for event in events if event["id"] == "UPSTREAM_ORDERED"]
+    orders = node.events("UPSTREAM_ORDERED")
     assert [(event["upstream"], event["order"]) for event in orders] == [(first, "drain"), (first, "ready")]
 
     assert node.tandemctl("upstream", service, second, "weight", "0").returncode == 0
@@ -89,6 +90,37 @@ def test_access_log_names_who_ended_each_connection_and_survives_rotation(pair):
         wait_for("a connection", lambda: pair.node1.status()["services"][0]["active"] == 1, 5)
         assert pair.node1.tandemctl("failover").returncode in (0, 5)
         wait_for("the record of the demotion", lambda: lines()[-1]["cause"] == "demotion", 5)
+
+
+def test_access_log_on_a_full_disk_holds_up_nothing(pair):
+    nodes = [TandemOnSmallDisk(pair.lab, node.host, pair.binaries, None) for node in pair.nodes]
+    pair.node1, pair.node2 = pair.nodes = nodes
+    path = TandemOnSmallDisk.file_in(pair.lab, "access.log")
+    pair.start(config.service(80, lines=(f"@tandem access_log {path}", "@tandem access_log_format json")))
+    node = pair.node1
+
+    def lost():
+        return node.status()["node"]["access_records_lost"]
+
+    with Load(pair.lab.client, pair.lab.vip, 80, pair.scratch("load.log"), 180, short=True):
+        # A MiB of lines has to come first.
+        wait_for("lost records", lambda: lost() > 0, 120)
+        wait_for("the messages", lambda: "ACCESS_LOG_FAILED" in node.log() and "ACCESS_LOG_LOST" in node.log(), 5)
+        before = node.status()["services"][0]["accepted"]
+        wait_for("more connections", lambda: node.status()["services"][0]["accepted"] > before + 100, 10)
+        http.page(pair.lab.client, pair.lab.vip)
+    assert "records lost" in node.tandemctl("status").stdout
+    for other, times in ((node, 1), (pair.node2, 0)):
+        assert other.instance()["counters"]["became_active"] == times
+    assert node.lines("access.log") == []
+
+    node.make_room()
+    wait_for("the end of the trouble", lambda: "ACCESS_LOG_RECOVERED" in node.log(), 10)
+    records = [json.loads(line) for line in node.lines("access.log")]
+    assert len({record["id"] for record in records}) == len(records) > 100
+    count = len(records)
+    http.page(pair.lab.client, pair.lab.vip)
+    wait_for("the next record", lambda: len(node.lines("access.log")) > count, 5)
 
 
 def test_connections_are_listed_and_ended_by_the_operator(pair):

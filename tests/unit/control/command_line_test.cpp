@@ -156,7 +156,7 @@ TEST(CommandLine, UsageErrorsSayWhatIsWrong) {
         {{"connections", "--limit", "10001"}, "--limit: expected a number from 0 to 10000"},
         {{"connections", "--limit", "x"}, "--limit"},
         {{"disconnect"}, "disconnect needs 1 to 1024 IDs"},
-        {{"reload"}, "does not have"},
+        {{"metrics"}, "does not have"},
         {{"metrics"}, "does not have"},
         {{"status", "x"}, "takes no argument"},
         {{"version", "x"}, "takes no argument"},

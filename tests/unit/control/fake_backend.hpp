@@ -56,6 +56,10 @@ class FakeBackend : public Backend {
         checked_path = path;
         answer("check", std::move(handler));
     }
+    void reload(const Caller& caller, ReplyHandler handler) override {
+        reload_caller = caller;
+        answer("reload", std::move(handler));
+    }
     void version(ReplyHandler handler) override { answer("version", std::move(handler)); }
     void events(const EventQuery& query, ReplyHandler handler) override {
         calls.emplace_back("events");
@@ -78,6 +82,7 @@ class FakeBackend : public Backend {
     std::vector<std::string> calls;
     FailoverRequest failover_request;
     std::vector<std::string> resumed;
+    Caller reload_caller;
     Caller resume_caller;
     UpstreamRequest upstream_request;
     ConnectionsRequest connections_request;

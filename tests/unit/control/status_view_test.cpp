@@ -102,6 +102,33 @@ TEST(StatusView, SurvivesMissingAndStrangeFields) {
                 HasSubstr("instance -  -\n"));
 }
 
+TEST(StatusView, LostRecordsOfTheAccessLogAreShownWhenThereAreSome) {
+    const auto text_with = [](const char* node) {
+        return render_status(boost::json::parse(std::string{R"({"node":)"} + node + "}"), kOptions);
+    };
+    EXPECT_THAT(text_with(R"({"access_records_lost":12})"),
+                HasSubstr("access log  12 records lost\n"));
+    EXPECT_THAT(text_with(R"({"access_records_lost":0})"), Not(HasSubstr("access log")));
+    EXPECT_THAT(text_with("{}"), Not(HasSubstr("access log")));
+}
+
+TEST(StatusView, FailedChecksAndThoseThatCannotBeMadeAreShown) {
+    const std::string text =
+        render_status(boost::json::parse(R"({"services":[{"name":"s","upstreams":[
+        {"name":"u","state":"down","checks":[
+            {"kind":"TCP_CHECK","state":"up","since":"2024-02-29T12:00:00.000Z","result":"connected",
+             "skipped":3,"obstacle":""},
+            {"kind":"HTTP_GET","state":"down","since":"2024-02-29T12:00:00.000Z",
+             "result":"/: status 503","skipped":0,"obstacle":""},
+            {"kind":"SSL_GET","state":"up","since":"2024-02-29T12:00:00.000Z","result":"/: status 200",
+             "skipped":1,"obstacle":"no own address"}]}]}]})"),
+                      kOptions);
+    EXPECT_THAT(text, Not(HasSubstr("TCP_CHECK")));
+    EXPECT_THAT(text, HasSubstr("HTTP_GET down since 2024-02-29T12:00:00.000Z: /: status"));
+    EXPECT_THAT(text, HasSubstr("SSL_GET cannot be made: no own address"));
+    EXPECT_THAT(text, Not(HasSubstr("SSL_GET down")));
+}
+
 TEST(StatusView, WhatTheOperatorOrderedIsShown) {
     struct Case {
         const char* fields;

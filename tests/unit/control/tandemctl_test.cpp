@@ -100,8 +100,8 @@ Result run_with(const ServerThread& node, std::vector<std::string> arguments) {
 
 TEST(Tandemctl, UsageAndHelp) {
     EXPECT_EQ(run({}).code, 2);
-    EXPECT_EQ(run({"reload"}).code, 2);
-    EXPECT_THAT(run({"reload"}).errors, HasSubstr("this version does not have"));
+    EXPECT_EQ(run({"metrics"}).code, 2);
+    EXPECT_THAT(run({"metrics"}).errors, HasSubstr("this version does not have"));
     EXPECT_EQ(run({"--help"}).code, 0);
     EXPECT_THAT(run({"--help"}).output, StartsWith("Usage: tandemctl "));
     EXPECT_EQ(run({"failover", "--help"}).code, 0);

@@ -48,7 +48,11 @@ relay::AccessRecord sample() {
 std::string line_of(const relay::AccessRecord& record, Format format,
                     const std::string& name = {}) {
     std::string line;
-    AccessLine(services(format, name)).append(line, record, kStart);
+    std::map<std::uint16_t, relay::ServiceConfig> numbered;
+    for (relay::ServiceConfig& service : services(format, name)) {
+        numbered.emplace(static_cast<std::uint16_t>(numbered.size()), std::move(service));
+    }
+    AccessLine(numbered).append(line, record, kStart);
     return line;
 }
 

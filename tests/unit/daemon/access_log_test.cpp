@@ -237,7 +237,7 @@ class AccessLogTest : public AccessOutputTest {
         service.access_log = {relay::AccessLogConfig::Target::File, path,
                               relay::AccessLogConfig::Format::Json};
         queue = std::make_shared<relay::AccessQueue>(1, records);
-        log = std::make_unique<AccessLog>(std::vector{silent, service}, queue,
+        log = std::make_unique<AccessLog>(AccessLog::Services{{0, silent}, {1, service}}, queue,
                                           [this](const AccessLogReport& report) {
                                               const std::lock_guard lock{mutex};
                                               reports.push_back(report);
@@ -292,6 +292,40 @@ TEST_F(AccessLogTest, WritesWhatItGetsAndTheRestAtTheEnd) {
         EXPECT_EQ(json.at("service"), "service");
     }
     EXPECT_TRUE(reports.empty());
+}
+
+TEST_F(AccessLogTest, WritesRecordsOfServicesThatAreNewOrGone) {
+    start(file.string());
+    relay::ServiceConfig other;
+    other.name = "other";
+    other.access_log = {relay::AccessLogConfig::Target::File, file.string(),
+                        relay::AccessLogConfig::Format::Json};
+    put(1);
+    log->reconfigure({{7, other}}, queue);
+    put(2);
+    relay::AccessRecord record;
+    record.service = 7;
+    queue->put(record);
+    EXPECT_EQ(log->stop(), 0U);
+    std::vector<std::string> names;
+    for (const auto& line : lines_of(file)) {
+        names.emplace_back(boost::json::parse(line).at("service").as_string());
+    }
+    EXPECT_EQ(names, (std::vector<std::string>{"service", "service", "other"}));
+}
+
+TEST_F(AccessLogTest, TheFirstServiceWithALogMayComeLater) {
+    relay::ServiceConfig silent;
+    log = std::make_unique<AccessLog>(AccessLog::Services{{0, silent}}, nullptr,
+                                      [](const AccessLogReport&) {});
+    relay::ServiceConfig service;
+    service.name = "service";
+    service.access_log = {relay::AccessLogConfig::Target::File, file.string(),
+                          relay::AccessLogConfig::Format::Json};
+    queue = std::make_shared<relay::AccessQueue>(1, 16);
+    log->reconfigure({{0, silent}, {1, service}}, queue);
+    put(1);
+    EXPECT_TRUE(wait_for_lines(1));
 }
 
 TEST_F(AccessLogTest, AFullRingIsReportedOnce) {

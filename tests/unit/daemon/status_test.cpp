@@ -43,7 +43,12 @@ TEST(Status, InstanceTellsRolePeerHoldAndFault) {
     shot.holding = true;
     shot.hold_until = kMoment;
     shot.faults = {"link down on eth0"};
-    const auto reply = status_reply({"node1", "/etc/x.conf", 7, 5s}, {shot}, {});
+    const auto reply = status_reply({.name = "node1",
+                                     .config_path = "/etc/x.conf",
+                                     .process_id = 7,
+                                     .uptime = 5s,
+                                     .access_records_lost = 12},
+                                    {shot}, {});
     const auto& instance = reply.body.at("instances").at(0);
     EXPECT_EQ(instance.at("state"), "backup");
     EXPECT_EQ(instance.at("reason"), "higher-priority");
@@ -57,6 +62,7 @@ TEST(Status, InstanceTellsRolePeerHoldAndFault) {
     EXPECT_EQ(instance.at("hold").at("until"), "2025-11-24T16:00:00.007Z");
     EXPECT_EQ(instance.at("faults").at(0), "link down on eth0");
     EXPECT_EQ(reply.body.at("node").at("pid").to_number<int>(), 7);
+    EXPECT_EQ(reply.body.at("node").at("access_records_lost").to_number<int>(), 12);
 }
 
 TEST(Status, WhatIsUnknownIsNullOrEmpty) {
@@ -123,6 +129,30 @@ TEST(Status, ServiceListsUpstreams) {
     EXPECT_EQ(out.at("reset_by_demotion").to_number<int>(), 3);
     EXPECT_EQ(out.at("upstreams").at(0).at("state"), "down");
     EXPECT_EQ(out.at("upstreams").at(0).at("last_error"), "connection refused");
+}
+
+TEST(Status, EveryUpstreamHasItsOwnChecks) {
+    relay::ServiceStatus service;
+    service.name = "198.51.100.100:80";
+    service.upstreams.resize(2);
+    service.upstreams[0].name = "203.0.113.21:80";
+    service.upstreams[1].name = "203.0.113.22:80";
+    relay::CheckStatus check;
+    check.service = service.name;
+    check.upstream = "203.0.113.22:80";
+    check.kind = "HTTP_GET";
+    check.result = "/: status 503";
+    check.since = kMoment;
+    check.skipped = 2;
+    check.obstacle = "no own address";
+    relay::CheckStatus other = check;
+    other.service = "198.51.100.100:81";
+    const auto reply = status_reply({}, {}, {service}, {other, check});
+    const auto& upstreams = reply.body.at("services").at(0).at("upstreams");
+    EXPECT_TRUE(upstreams.at(0).at("checks").as_array().empty());
+    EXPECT_EQ(json::serialize(upstreams.at(1).at("checks")),
+              R"([{"kind":"HTTP_GET","state":"down","since":"2025-11-24T16:00:00.007Z",)"
+              R"("result":"/: status 503","skipped":2,"obstacle":"no own address"}])");
 }
 
 TEST(Status, FailoverResultKeepsCodeGapAndRefusals) {
