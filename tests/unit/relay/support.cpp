@@ -252,6 +252,14 @@ void BlockingObserver::release(const std::string& service) {
 void add_to_loopback(const std::string& address) {
     const bool v6 = address.find(':') != std::string::npos;
     run("ip link set lo up && ip addr add " + address + " dev lo" + (v6 ? " nodad" : ""));
+    if (v6) {
+        // A work queue of the kernel inserts the route; before that, packets to it are unreachable.
+        const std::string route = "ip -6 route show table local | grep -q '^local " +
+                                  address.substr(0, address.find('/')) + " '";
+        EXPECT_TRUE(eventually([&route] {
+            return std::system(route.c_str()) == 0;  // NOLINT(cert-env33-c): fixed text
+        })) << address;
+    }
 }
 
 void run(const std::string& command) {
