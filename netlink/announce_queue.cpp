@@ -58,6 +58,21 @@ void AnnounceQueue::drop(const Subject& subject) {
     erase_if([&](const Subject& queued) { return queued == subject; });
 }
 
+void AnnounceQueue::renumber(std::size_t group,
+                             const std::vector<std::optional<std::size_t>>& moved) {
+    erase_if([&](const Subject& queued) {
+        return queued.group == group &&
+               (queued.address >= moved.size() || !moved[queued.address].has_value());
+    });
+    for (auto& [key, line] : lines_) {
+        for (Entry& entry : line.entries) {
+            if (entry.subject.group == group) {
+                entry.subject.address = *moved[entry.subject.address];
+            }
+        }
+    }
+}
+
 void AnnounceQueue::drop_group(std::size_t group) {
     erase_if([&](const Subject& queued) { return queued.group == group; });
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace tandem::netlink {
 
@@ -28,7 +29,7 @@ class AnnounceQueue {
   public:
     using Clock = std::chrono::steady_clock;
 
-    /// The address that is announced: positions of its group and in the group.
+    /// The address that is announced: a number of its group, and its position in the group.
     struct Subject {
         std::size_t group = 0;
         std::size_t address = 0;
@@ -58,6 +59,9 @@ class AnnounceQueue {
     /// Forgets what is queued for one address, or for all of a group.
     void drop(const Subject& subject);
     void drop_group(std::size_t group);
+    /// The addresses of a group have other positions now, or are no more.
+    /// @param moved by old position; nullopt: forget what is queued for it.
+    void renumber(std::size_t group, const std::vector<std::optional<std::size_t>>& moved);
     void clear() { lines_.clear(); }
 
   private:

@@ -133,7 +133,6 @@ bool more_to_read(int error) {
 }  // namespace
 
 error_code ConflictWatch::open(const std::set<IpAddress>& addresses, Callback callback) {
-    close();
     std::vector<std::uint32_t> v4;
     std::vector<std::uint32_t> v6;
     for (const IpAddress& address : addresses) {
@@ -151,6 +150,7 @@ error_code ConflictWatch::open(const std::set<IpAddress>& addresses, Callback ca
             return error;
         }
     }
+    close();
     callback_ = std::move(callback);
     life_ = std::make_shared<int>();
     if (arp.is_open()) {

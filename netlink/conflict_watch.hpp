@@ -31,7 +31,7 @@ class ConflictWatch {
 
     explicit ConflictWatch(boost::asio::io_context& context) : arp_{context}, ndp_{context} {}
 
-    /// On error nothing is open.
+    /// In place of what was open before, which stays on error.
     boost::system::error_code open(const std::set<IpAddress>& addresses, Callback callback);
     void close();
 

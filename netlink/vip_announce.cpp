@@ -30,8 +30,7 @@ void VipManager::Impl::queue_announcements(Group& group, std::size_t position, u
     const bool v4 = address.address.is_v4();
     const AnnounceSchedule& schedule = group.config.schedule;
     announcements_.add({
-        .subject = {.group = static_cast<std::size_t>(&group - groups_.data()),
-                    .address = position},
+        .subject = {.group = group.number, .address = position},
         .protocol = v4 ? AnnounceProtocol::Arp : AnnounceProtocol::Neighbour,
         .interface = address.interface,
         .frames = v4 ? kArpForms * repeat : repeat,
@@ -78,7 +77,13 @@ void VipManager::Impl::send_queued() {
         if (!frame) {
             break;
         }
-        Group& group = groups_[frame->subject.group];
+        const auto found = std::ranges::find(groups_, frame->subject.group,
+                                             [](const auto& each) { return each->number; });
+        if (found == groups_.end()) {
+            announcements_.drop(frame->subject);
+            continue;
+        }
+        Group& group = **found;
         const VirtualAddress& address = group.config.addresses[frame->subject.address];
         const Link* link = tables_.find_link(address.interface);
         // After a lapse the peer may have the address: say nothing. Without carrier there is nobody
@@ -140,8 +145,13 @@ void VipManager::Impl::announce(Group& group) {
     queue_all(group, schedule.repeat);
     announce_to_neighbours(group);
     arm_second_burst(group, schedule.second_burst_delay, schedule.repeat);
-    if (schedule.refresh.count() > 0) {
-        arm(group.announce_timer, schedule.refresh, group, &Impl::on_announce_timer);
+    arm_refresh(group);
+}
+
+void VipManager::Impl::arm_refresh(Group& group) {
+    const auto refresh = group.config.schedule.refresh;
+    if (refresh.count() > 0) {
+        arm(group.announce_timer, refresh, group, &Impl::on_announce_timer);
     }
 }
 
@@ -184,8 +194,8 @@ void VipManager::Impl::on_settle_timer() {
             continue;
         }
         ++watched.settle_step;
-        for (Group& group : groups_) {
-            queue_on_interface(group, name, 1);
+        for (const auto& group : groups_) {
+            queue_on_interface(*group, name, 1);
         }
     }
     send_queued();
@@ -194,7 +204,7 @@ void VipManager::Impl::on_settle_timer() {
 
 void VipManager::Impl::on_announce_timer(Group& group) {
     queue_all(group, group.config.schedule.refresh_repeat);
-    arm(group.announce_timer, group.config.schedule.refresh, group, &Impl::on_announce_timer);
+    arm_refresh(group);
 }
 
 error_code VipManager::Impl::announce_own(const std::string& interface, const IpAddress& address) {

@@ -11,7 +11,8 @@ void VipManager::Impl::on_claim(unsigned index, const NeighbourClaim& claim) {
     }
     // Of a flood only the first has to be waited for.
     bool to_be_judged = false;
-    for (Group& group : groups_) {
+    for (const auto& each : groups_) {
+        Group& group = *each;
         for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
             const VirtualAddress& address = group.config.addresses[i];
             const Link* link = tables_.find_link(address.interface);
@@ -36,7 +37,7 @@ void VipManager::Impl::begin_watching_claims(Group& group, bool peer_known) {
 
 void VipManager::Impl::prepare_release(Group& group) {
     group.leaving = true;
-    announcements_.drop_group(static_cast<std::size_t>(&group - groups_.data()));
+    announcements_.drop_group(group.number);
     for (ConflictMonitor& monitor : group.conflicts) {
         monitor.on_released();
     }
@@ -73,8 +74,8 @@ void VipManager::Impl::judge(Group& group, std::size_t position,
 
 void VipManager::Impl::arm_conflict_timer() {
     std::optional<Clock::time_point> next;
-    for (const Group& group : groups_) {
-        for (const ConflictMonitor& monitor : group.conflicts) {
+    for (const auto& group : groups_) {
+        for (const ConflictMonitor& monitor : group->conflicts) {
             const auto deadline = monitor.next_deadline();
             next = next && deadline ? std::min(next, deadline) : deadline ? deadline : next;
         }
@@ -86,9 +87,9 @@ void VipManager::Impl::arm_conflict_timer() {
 }
 
 void VipManager::Impl::on_conflict_timer() {
-    for (Group& group : groups_) {
-        for (std::size_t i = 0; i < group.conflicts.size(); ++i) {
-            judge(group, i, group.conflicts[i].on_deadline(Clock::now()));
+    for (const auto& group : groups_) {
+        for (std::size_t i = 0; i < group->conflicts.size(); ++i) {
+            judge(*group, i, group->conflicts[i].on_deadline(Clock::now()));
         }
     }
     arm_conflict_timer();

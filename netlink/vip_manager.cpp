@@ -32,17 +32,13 @@ VipManager::Impl::Impl(boost::asio::io_context& context, std::vector<AddressGrou
       settle_timer_(context),
       announce_timer_(context),
       retry_timer_(context) {
-    groups_.reserve(groups.size());
     for (AddressGroup& config : groups) {
-        const Group& group = groups_.emplace_back(std::move(config), context);
+        const Group& group = add_group(std::move(config));
         for (const VirtualAddress& address : group.config.addresses) {
             virtual_addresses_.insert(address.address);
-            interfaces_.try_emplace(address.interface);
         }
     }
-    for (const std::string& name : watched_interfaces) {
-        interfaces_.try_emplace(name);
-    }
+    watch_interfaces(watched_interfaces);
 }
 
 error_code VipManager::Impl::start() {
@@ -54,13 +50,11 @@ error_code VipManager::Impl::start() {
         error = announcer_.open();
     }
     if (!error) {
-        error = conflict_watch_.open(
-            virtual_addresses_,
-            [this](unsigned index, const NeighbourClaim& claim) { on_claim(index, claim); });
+        error = open_conflict_watch();
     }
     if (!error) {
         // Follow before reading, so that no change falls between the two.
-        error = monitor_.open(monitor_receive_buffer_, has_routes());
+        error = open_monitor();
     }
     if (!error) {
         error = synchronise();
@@ -90,9 +84,9 @@ void VipManager::Impl::stop() {
     if (!running_) {
         return;
     }
-    for (Group& group : groups_) {
-        if (group.acquired) {
-            release(group);
+    for (const auto& group : groups_) {
+        if (group->acquired) {
+            release(*group);
         }
     }
     running_ = false;
@@ -110,8 +104,8 @@ void VipManager::Impl::stop() {
 
 Group* VipManager::Impl::find_group(const std::string& name) {
     const auto found = std::find_if(groups_.begin(), groups_.end(),
-                                    [&](const Group& group) { return group.config.name == name; });
-    return found == groups_.end() ? nullptr : &*found;
+                                    [&](const auto& group) { return group->config.name == name; });
+    return found == groups_.end() ? nullptr : found->get();
 }
 
 // ---------------------------------------------------------------- following the kernel
@@ -270,12 +264,12 @@ void VipManager::Impl::announce_after_link_change(const std::string& interface, 
     watched.up_since = Clock::now();
     watched.settle_step = 0;
     arm_settle_timer();
-    for (Group& group : groups_) {
-        const AnnounceSchedule& schedule = group.config.schedule;
-        const bool concerned = queue_on_interface(group, interface, schedule.repeat);
-        if (concerned && group.acquired) {
+    for (const auto& group : groups_) {
+        const AnnounceSchedule& schedule = group->config.schedule;
+        const bool concerned = queue_on_interface(*group, interface, schedule.repeat);
+        if (concerned && group->acquired) {
             // A switch port that has just come up may drop the first burst.
-            arm_second_burst(group, schedule.second_burst_delay, schedule.repeat);
+            arm_second_burst(*group, schedule.second_burst_delay, schedule.repeat);
         }
     }
 }
@@ -285,9 +279,9 @@ void VipManager::Impl::announce_after_link_change(const std::string& interface, 
 std::vector<Operation> VipManager::Impl::plan() const {
     std::vector<DesiredGroup> desired;
     desired.reserve(groups_.size());
-    for (const Group& group : groups_) {
+    for (const auto& group : groups_) {
         desired.push_back(
-            {.addresses = group.config.addresses, .acquired = group.acquired, .own = group.own});
+            {.addresses = group->config.addresses, .acquired = group->acquired, .own = group->own});
     }
     return plan_changes(desired, tables_);
 }
@@ -295,7 +289,7 @@ std::vector<Operation> VipManager::Impl::plan() const {
 /// At start nothing is acquired, so the plan is the list of leftovers.
 void VipManager::Impl::remove_stale() {
     for (const Operation& operation : plan()) {
-        Group& group = groups_[operation.group];
+        Group& group = *groups_[operation.group];
         const auto answer =
             remove(group, operation.address, operation.index, operation.prefix_length);
         if (!answer.error) {
@@ -306,7 +300,7 @@ void VipManager::Impl::remove_stale() {
 }
 
 void VipManager::Impl::correct(const Operation& operation, Clock::time_point now) {
-    Group& group = groups_[operation.group];
+    Group& group = *groups_[operation.group];
     if (operation.kind == Operation::Kind::Add && group.lapsed(now)) {
         // Not somebody else's doing: the lease ended while this thread did not run.
         recover_lapsed_soon(group);
@@ -320,7 +314,7 @@ void VipManager::Impl::correct(const Operation& operation, Clock::time_point now
 }
 
 bool VipManager::Impl::within_limit(const Operation& operation, Clock::time_point now) {
-    Group& group = groups_[operation.group];
+    Group& group = *groups_[operation.group];
     Record& record = group.records[operation.address];
     if (record.limiter.allow(now)) {
         if (record.limiter.available() >= CorrectionLimiter::kBurst / 2) {
@@ -339,7 +333,7 @@ bool VipManager::Impl::within_limit(const Operation& operation, Clock::time_poin
 }
 
 void VipManager::Impl::execute_correction(const Operation& operation) {
-    Group& group = groups_[operation.group];
+    Group& group = *groups_[operation.group];
     const VirtualAddress& address = group.config.addresses[operation.address];
     if (operation.kind == Operation::Kind::Remove) {
         const auto answer =
@@ -460,6 +454,11 @@ error_code VipManager::start() {
 
 void VipManager::stop() {
     impl_->stop();
+}
+
+error_code VipManager::reconfigure(std::vector<AddressGroup> groups,
+                                   const std::vector<std::string>& watched_interfaces) {
+    return impl_->reconfigure(std::move(groups), watched_interfaces);
 }
 
 void VipManager::probe(const std::string& group) {

@@ -128,6 +128,16 @@ class VipManager {
     /// Stops timers and sockets; addresses that are still on are removed first. May be repeated.
     void stop();
 
+    /// Another configuration while everything goes on. Groups are the same when their names are,
+    /// addresses and routes when they are equal in everything. Nothing happens to what is as it
+    /// was. Of a group that is acquired, what is no more is taken off, then what is new is put on
+    /// and announced. A group that is no more is released first if it is acquired. A new one is not
+    /// acquired. A removal that the kernel refuses is reported once, and ends with the lease.
+    /// on_interface is called for interfaces that were not watched before. Not from within a
+    /// callback. Errors: notifications for addresses or routes that were not followed before cannot
+    /// be had; everything else is done all the same.
+    boost::system::error_code reconfigure(std::vector<AddressGroup> groups,
+                                          const std::vector<std::string>& watched_interfaces);
     /// Asks the links who has the addresses of a group that is not acquired: a machine that does
     /// not speak VRRP answers, and acquire() reports it. Costs no time: call it when the election
     /// begins, which waits anyway.

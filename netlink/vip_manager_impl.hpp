@@ -54,9 +54,10 @@ struct Record {
     std::chrono::steady_clock::time_point repairs_since{};
 };
 
-struct Group {
-    Group(AddressGroup group, boost::asio::io_context& context)
-        : config(std::move(group)),
+struct Group : std::enable_shared_from_this<Group> {
+    Group(AddressGroup group, std::size_t group_number, boost::asio::io_context& context)
+        : number(group_number),
+          config(std::move(group)),
           records(config.addresses.size()),
           route_records(config.routes.size()),
           own(config.addresses.size()),
@@ -81,6 +82,8 @@ struct Group {
         announce_timer.cancel();
     }
 
+    /// Unlike that of any other group, for as long as the manager lives.
+    const std::size_t number;
     AddressGroup config;
     std::vector<Record> records;
     std::vector<Record> route_records;
@@ -138,6 +141,8 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
 
     error_code start();
     void stop();
+    error_code reconfigure(std::vector<AddressGroup> groups,
+                           const std::vector<std::string>& watched_interfaces);
     error_code acquire(Group& group, bool peer_known);
     void prepare_release(Group& group);
     void probe(const Group& group);
@@ -155,8 +160,21 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     }
 
   private:
+    // Another configuration.
+    Group& add_group(AddressGroup config);
+    void change_group(Group& group, AddressGroup config);
+    void take_off_what_is_no_more(Group& group, const AddressGroup& wanted);
+    void put_on(Group& group, const std::vector<std::size_t>& positions);
+    void use_schedule(Group& group, const AddressGroup& before);
+    void watch_interfaces(const std::vector<std::string>& names);
+    void find_virtual_addresses();
+    [[nodiscard]] std::set<IpAddress> configured_addresses() const;
+    error_code open_conflict_watch();
+    error_code open_monitor();
+
     // Following the kernel.
     error_code synchronise();
+    void mark_own(Group& group, std::size_t position);
     bool drain();
     void wait_for_changes();
     void reconcile_soon();
@@ -191,6 +209,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     /// Interface of an address, which stays on it when it gets another name; zero: none yet.
     [[nodiscard]] unsigned index_of(const Group& group, std::size_t position) const;
     error_code remove_all(Group& group);
+    error_code remove_one(Group& group, std::size_t position);
 
     // Routes.
     bool has_routes() const;
@@ -204,6 +223,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     bool remove_route(Group& group, std::size_t position, const Route& route);
     void add_routes(Group& group);
     void remove_routes(Group& group);
+    void remove_unless_shared(Group& group, std::size_t position);
     void renew_routes(Group& group);
     void notify_route(RouteNotice::Kind kind, const VirtualRoute& route, std::string text) const;
 
@@ -227,6 +247,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     bool forwards_ipv6(const std::string& interface, Clock::time_point now);
     void send_queued();
     void on_second_burst(Group& group);
+    void arm_refresh(Group& group);
     void on_announce_timer(Group& group);
 
     // Conflicts.
@@ -244,6 +265,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     bool running_ = false;
     RequestSocket requests_;
     MonitorSocket monitor_;
+    bool monitors_routes_ = false;
     Announcer announcer_;
     AnnounceQueue announcements_;
     ConflictWatch conflict_watch_;
@@ -251,8 +273,9 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     boost::asio::steady_timer settle_timer_;
     boost::asio::steady_timer announce_timer_;
     Tables tables_;
-    /// Never resized after construction: handlers hold references to its elements.
-    std::vector<Group> groups_;
+    /// Shared with handlers in flight, which do nothing when the group is gone.
+    std::vector<std::shared_ptr<Group>> groups_;
+    std::size_t next_group_ = 0;
     std::map<std::string, WatchedInterface> interfaces_;
     std::set<IpAddress> virtual_addresses_;
     /// As they were when the interfaces were last reported.

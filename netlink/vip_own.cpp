@@ -12,22 +12,28 @@ std::span<const Address> VipManager::Impl::entries_at(const VirtualAddress& addr
 
 void VipManager::Impl::find_own_addresses() {
     virtual_addresses_.clear();
-    for (Group& group : groups_) {
-        for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
-            const VirtualAddress& address = group.config.addresses[i];
-            const auto actual = entries_at(address);
-            virtual_addresses_.insert(address.address);
-            group.own[i] = 0;
-            note_own(group, i, std::any_of(actual.begin(), actual.end(), [&](const auto& entry) {
-                         return is_own_entry(address, entry);
-                     }));
+    for (const auto& group : groups_) {
+        for (std::size_t i = 0; i < group->config.addresses.size(); ++i) {
+            mark_own(*group, i);
         }
     }
 }
 
+/// Of an address that this manager has not put on.
+void VipManager::Impl::mark_own(Group& group, std::size_t position) {
+    const VirtualAddress& address = group.config.addresses[position];
+    const auto actual = entries_at(address);
+    virtual_addresses_.insert(address.address);
+    group.own[position] = 0;
+    note_own(group, position, std::any_of(actual.begin(), actual.end(), [&](const auto& entry) {
+                 return is_own_entry(address, entry);
+             }));
+}
+
 /// The host may get the address, or lose it, at any time: its network may be set up after start.
 void VipManager::Impl::follow_own_addresses() {
-    for (Group& group : groups_) {
+    for (const auto& each : groups_) {
+        Group& group = *each;
         for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
             const VirtualAddress& address = group.config.addresses[i];
             const auto actual = entries_at(address);

@@ -146,22 +146,26 @@ std::vector<Bytes> VipManager::Impl::removal_requests(const Group& group) const 
 error_code VipManager::Impl::remove_all(Group& group) {
     error_code first_error;
     for (std::size_t i = 0; i < group.config.addresses.size(); ++i) {
-        const VirtualAddress& address = group.config.addresses[i];
-        const unsigned index = index_of(group, i);
-        if (index != 0 && group.own[i] == 0) {
-            // Asked for even when the tables do not have it: they may be behind.
-            auto answer = remove(group, i, index, address.prefix_length);
-            if (answer.error) {
-                // Perhaps only the answer was lost; an address that is gone is success.
-                answer = remove(group, i, index, address.prefix_length);
-            }
-            const error_code other = remove_other_lengths(group, i, index);
-            for (const error_code& error : {answer.error, other}) {
-                first_error = first_error ? first_error : error;
-            }
-        }
+        const error_code error = remove_one(group, i);
+        first_error = first_error ? first_error : error;
     }
     return first_error;
+}
+
+error_code VipManager::Impl::remove_one(Group& group, std::size_t position) {
+    const VirtualAddress& address = group.config.addresses[position];
+    const unsigned index = index_of(group, position);
+    if (index == 0 || group.own[position] != 0) {
+        return {};
+    }
+    // Asked for even when the tables do not have it: they may be behind.
+    auto answer = remove(group, position, index, address.prefix_length);
+    if (answer.error) {
+        // Perhaps only the answer was lost; an address that is gone is success.
+        answer = remove(group, position, index, address.prefix_length);
+    }
+    const error_code other = remove_other_lengths(group, position, index);
+    return answer.error ? answer.error : other;
 }
 
 }  // namespace tandem::netlink

@@ -18,7 +18,7 @@ std::string describe(const RequestSocket::Answer& answer) {
 
 bool VipManager::Impl::has_routes() const {
     return std::any_of(groups_.begin(), groups_.end(),
-                       [](const Group& group) { return !group.config.routes.empty(); });
+                       [](const auto& group) { return !group->config.routes.empty(); });
 }
 
 // ---------------------------------------------------------------- following the kernel
@@ -70,8 +70,8 @@ bool VipManager::Impl::refresh_routes() {
 std::vector<RouteOperation> VipManager::Impl::plan_route_changes() const {
     std::vector<DesiredRoutes> desired;
     desired.reserve(groups_.size());
-    for (const Group& group : groups_) {
-        desired.push_back({.routes = group.config.routes, .acquired = group.acquired});
+    for (const auto& group : groups_) {
+        desired.push_back({.routes = group->config.routes, .acquired = group->acquired});
     }
     return plan_routes(desired, tables_);
 }
@@ -99,7 +99,7 @@ void VipManager::Impl::correct_routes(Clock::time_point now) {
 }
 
 void VipManager::Impl::correct_route(const RouteOperation& operation, Clock::time_point now) {
-    Group& group = groups_[operation.group];
+    Group& group = *groups_[operation.group];
     if (group.lapsed(now)) {
         // The addresses come first, when the election has had its chance.
         return;
@@ -133,7 +133,7 @@ void VipManager::Impl::correct_route(const RouteOperation& operation, Clock::tim
 // ---------------------------------------------------------------- requests for one route
 
 bool VipManager::Impl::add_route(const RouteOperation& operation) {
-    Group& group = groups_[operation.group];
+    Group& group = *groups_[operation.group];
     const auto answer = requests_.add_route(operation.route, group.config.lease);
     const bool failed = answer.error.failed();
     // A failure that lasts is said once.
@@ -162,7 +162,6 @@ bool VipManager::Impl::remove_route(Group& group, std::size_t position, const Ro
 
 /// A route that cannot be added now is added by reconcile() when it can be.
 void VipManager::Impl::add_routes(Group& group) {
-    const auto position = static_cast<std::size_t>(&group - groups_.data());
     for (std::size_t i = 0; i < group.config.routes.size(); ++i) {
         const VirtualRoute& route = group.config.routes[i];
         group.route_records[i].failing = false;
@@ -173,7 +172,7 @@ void VipManager::Impl::add_routes(Group& group) {
         }
     }
     for (const RouteOperation& operation : plan_route_changes()) {
-        if (operation.group != position) {
+        if (groups_[operation.group].get() != &group) {
             continue;
         }
         if (operation.kind == RouteOperation::Kind::Remove) {
@@ -184,21 +183,23 @@ void VipManager::Impl::add_routes(Group& group) {
     }
 }
 
-/// Asked for even when the tables do not have it: they may be behind.
 void VipManager::Impl::remove_routes(Group& group) {
     for (std::size_t i = 0; i < group.config.routes.size(); ++i) {
-        const Route place = route_entry(group.config.routes[i], 0);
-        bool shared = false;
-        for (const Group& other : groups_) {
-            const auto& routes = other.config.routes;
-            shared = shared || (other.acquired &&
-                                std::any_of(routes.begin(), routes.end(), [&](const auto& route) {
-                                    return same_place(place, route_entry(route, 0));
-                                }));
-        }
-        if (!shared) {
-            remove_route(group, i, place);
-        }
+        remove_unless_shared(group, i);
+    }
+}
+
+/// Asked for even when the tables do not have it: they may be behind.
+void VipManager::Impl::remove_unless_shared(Group& group, std::size_t position) {
+    const Route place = route_entry(group.config.routes[position], 0);
+    const bool shared = std::ranges::any_of(groups_, [&](const auto& other) {
+        return other.get() != &group && other->acquired &&
+               std::ranges::any_of(other->config.routes, [&](const auto& route) {
+                   return same_place(place, route_entry(route, 0));
+               });
+    });
+    if (!shared) {
+        remove_route(group, position, place);
     }
 }
 

@@ -15,11 +15,13 @@ constexpr int kRefreshesPerLease = 3;
 void VipManager::Impl::arm(boost::asio::steady_timer& timer, Clock::duration delay, Group& group,
                            void (Impl::*action)(Group&)) {
     timer.expires_after(delay);
-    timer.async_wait([weak = weak_from_this(), &group, action](const error_code& error) {
+    timer.async_wait([weak = weak_from_this(), weak_group = group.weak_from_this(),
+                      action](const error_code& error) {
         const auto self = weak.lock();
+        const auto same = weak_group.lock();
         // The group may have been released after this handler was queued.
-        if (!error && self && self->running_ && group.acquired) {
-            ((*self).*action)(group);
+        if (!error && self && same && self->running_ && same->acquired) {
+            ((*self).*action)(*same);
         }
     });
 }

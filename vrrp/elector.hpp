@@ -175,6 +175,14 @@ class Elector {
     /// difference of the skew times. Active: told with the next advertisement; the peer decides.
     Actions on_priority(std::uint8_t priority, TimePoint now);
 
+    /// Another configuration of the same virtual router: name, interface, version, family, router
+    /// identifier and whether it owns the addresses are as before. The state stays, and nothing is
+    /// claimed or given up because of it, but for a claim that only a sync group kept back that the
+    /// node has left. The priority is on_priority()'s.
+    /// Active: another interval is told at once. Backup: with another wait it begins anew, so that
+    /// nobody is taken for silent who was not given the time to speak.
+    Actions on_reconfigure(const InstanceConfig& config, TimePoint now);
+
     /// Sync group, in_sync_group only. When a member's claim falls due it does not claim: it waits
     /// as Backup with wants_active() until an advertisement that it gives way to, or until the
     /// group orders the claim, which means that every member wants it or is active. Without

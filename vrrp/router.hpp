@@ -83,6 +83,10 @@ class Router {
     /// part when the interface is usable and this is false; false at first. The socket stays open.
     void set_fault(bool faulty);
     void set_priority(std::uint8_t priority);
+    /// Another configuration of the same virtual router, see Elector::on_reconfigure(). Sockets are
+    /// opened anew when destinations or the group to listen to are others. Not from within a
+    /// callback.
+    void reconfigure(InstanceConfig config);
     void group_claim();
     void group_release();
     void failover(std::optional<TimePoint> hold_until);

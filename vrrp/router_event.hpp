@@ -29,10 +29,11 @@ struct Fault {};  // whether faulty is read when its turn comes
 struct Priority {
     std::uint8_t priority;
 };
+struct Reconfigured {};  // the router has the configuration
 struct GroupClaim {};
 struct GroupRelease {};
-using Event =
-    std::variant<Startup, Shutdown, Deadline, Acquired, Released, SendResult, ReceivedAdvertisement,
-                 FailoverOrder, Resume, TakeBack, Fault, Priority, GroupClaim, GroupRelease>;
+using Event = std::variant<Startup, Shutdown, Deadline, Acquired, Released, SendResult,
+                           ReceivedAdvertisement, FailoverOrder, Resume, TakeBack, Fault, Priority,
+                           Reconfigured, GroupClaim, GroupRelease>;
 
 }  // namespace tandem::vrrp

@@ -71,5 +71,16 @@ TEST(AnnounceQueue, DroppedSubjectsAreNotSent) {
     EXPECT_FALSE(queue.take(Time{1h}));
 }
 
+TEST(AnnounceQueue, WhatIsInLineFollowsItsAddressToAnotherPosition) {
+    AnnounceQueue queue;
+    queue.add(burst(0, 1));
+    queue.add(burst(1, 1));
+    queue.add(burst(2, 1));
+    queue.renumber(0, {1, std::nullopt});
+    queue.renumber(7, {});
+    ASSERT_EQ(queue.take(Time{1h})->subject.address, 1U);
+    EXPECT_FALSE(queue.take(Time{1h})) << "the others are no more";
+}
+
 }  // namespace
 }  // namespace tandem::netlink
