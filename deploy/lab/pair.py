@@ -34,9 +34,9 @@ class Pair:
             self.write(node, *services, **options)
         return self
 
-    def write(self, node, *services, **options):
+    def write(self, node, *services, advert_int=None, **options):
         """Another file for one node, which does not know of it yet."""
-        block = config.instance(PRIORITY[node.host], self.advert_int, **options)
+        block = config.instance(PRIORITY[node.host], advert_int or self.advert_int, **options)
         with open(node.configuration, "w", encoding="ascii") as handle:
             handle.write(config.configuration(node.host, block, *services))
 

@@ -162,7 +162,7 @@ void ControlBackend::check(const std::string& path, control::ReplyHandler handle
 }
 
 void ControlBackend::reload(const control::Caller& caller, control::ReplyHandler handler) {
-    handler(reload_(caller_fields(caller)));
+    reload_(caller_fields(caller), handler);
 }
 
 void ControlBackend::version(control::ReplyHandler handler) {

@@ -28,7 +28,7 @@ class ControlBackend : public control::Backend {
     };
     using Write = std::function<void(const Message&, Fields)>;
     /// @param who for the log.
-    using Reload = std::function<control::Reply(const Fields& who)>;
+    using Reload = std::function<void(const Fields& who, const control::ReplyHandler& handler)>;
 
     /// Everything referenced must outlive the backend.
     ControlBackend(boost::asio::io_context& context, Identity identity, relay::Engine& engine,

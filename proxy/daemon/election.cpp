@@ -9,26 +9,7 @@
 #include <boost/asio/post.hpp>
 
 namespace tandem::daemon {
-namespace {
-
 namespace asio = boost::asio;
-
-std::vector<netlink::AddressGroup> address_groups(
-    const std::vector<config::InstanceSettings>& instances) {
-    std::vector<netlink::AddressGroup> groups;
-    for (const auto& instance : instances) {
-        groups.push_back({instance.election.name, instance.addresses, instance.announce,
-                          instance.lease, instance.routes});
-    }
-    return groups;
-}
-
-std::vector<vrrp::ReplayMark> marks_of(const Election::Options& options, const std::string& name) {
-    const auto found = options.replay_marks.find(name);
-    return found == options.replay_marks.end() ? std::vector<vrrp::ReplayMark>{} : found->second;
-}
-
-}  // namespace
 
 Election::Impl::Impl(config::Model model, Options options_in, relay::Engine& engine_in,
                      ElectionObserver& observer_in)
@@ -41,26 +22,10 @@ Election::Impl::Impl(config::Model model, Options options_in, relay::Engine& eng
             [this](const netlink::RouteNotice& notice) { on_route(notice); }}),
       guardian(context, options.guardian_channel, [this] { report(messages::kGuardianGone, {}); }),
       failover_timer(context) {
-    for (auto& each : model.instances) {
-        auto instance = std::make_unique<Instance>();
-        instance->settings = std::move(each);
-        instance->tracked.resize(instance->settings.tracked.size());
-        instance->release_timer = std::make_unique<asio::steady_timer>(context);
-        instance->router =
-            std::make_unique<vrrp::Router>(context, instance->settings.election, *this,
-                                           marks_of(options, instance->settings.election.name));
-        instances.push_back(std::move(instance));
+    for (const auto& each : model.instances) {
+        add_instance(each);
     }
-    for (auto& each : model.groups) {
-        auto group = std::make_unique<Group>();
-        group->settings = std::move(each);
-        for (const std::string& name : group->settings.members) {
-            Instance* member = find(name);
-            member->group = group.get();
-            group->members.push_back(member);
-        }
-        groups.push_back(std::move(group));
-    }
+    make_groups(model.groups);
 }
 
 Election::Impl::Instance* Election::Impl::find(const std::string& name) {
@@ -103,6 +68,7 @@ void Election::Impl::execute(FailoverActions& actions) {
             report(messages::kFailoverEnded, {{"message", finish->result.message}});
             handler(std::move(finish->result));
             give_up_soon();
+            run_waiting();
         }
     }
 }
@@ -354,13 +320,27 @@ GuardianState Election::guardian_state() const {
 
 void Election::failover(FailoverCommand command, std::function<void(FailoverResult)> handler) {
     asio::post(impl_->context, [this, command = std::move(command), handler = std::move(handler)] {
-        impl_->begin_failover(command, handler);
+        // With a failover in progress this is answered at once.
+        if (impl_->reconfiguration) {
+            impl_->when_settled(
+                [this, command, handler] { impl_->begin_failover(command, handler); });
+        } else {
+            impl_->begin_failover(command, handler);
+        }
     });
 }
 
 void Election::resume(std::vector<std::string> instances, ResumeHandler handler) {
     asio::post(impl_->context, [this, names = std::move(instances), handler = std::move(handler)] {
         impl_->resume(names, handler);
+    });
+}
+
+void Election::reconfigure(config::Model model, std::function<void()> done) {
+    asio::post(impl_->context, [this, model = std::move(model), done = std::move(done)]() mutable {
+        impl_->when_settled([this, model = std::move(model), done = std::move(done)] {
+            impl_->reconfigure(model, done);
+        });
     });
 }
 

@@ -88,6 +88,13 @@ class Election {
     /// Ends the hold of the named instances (empty: all). The handler gets the names that were
     /// resumed, and the first name that does not exist (then nothing was done).
     void resume(std::vector<std::string> instances, ResumeHandler handler);
+    /// Another configuration. An instance that is as it was keeps its state and its timers; one
+    /// that is another keeps its state, unless it begins_anew(); one that is no more gives its
+    /// addresses up gracefully. Connections of addresses that are no more are reset. After a
+    /// failover in progress; a failover meanwhile waits. `done` when everything is as configured;
+    /// what is tracked and was not known before may still be waited for, with the old priority in
+    /// force.
+    void reconfigure(config::Model model, std::function<void()> done);
     /// What is known of a tracked object now; see Tracking.
     void tracked(vrrp::TrackKind kind, std::string name, vrrp::TrackStatus status);
 

@@ -122,10 +122,11 @@ void Election::Impl::release_addresses(const std::string& name, std::function<vo
                                         {"connections", std::to_string(instance.connections)}});
         remove_addresses(instance, instance.connections);
     });
-    engine.deactivate(name, [this, &instance, release](std::uint64_t reset) {
-        asio::post(context, [this, &instance, release, reset] {
-            if (instance.release == release && instance.waiting_for_relay) {
-                remove_addresses(instance, reset);
+    engine.deactivate(name, [this, here = instance.weak_from_this(), release](std::uint64_t reset) {
+        asio::post(context, [this, here, release, reset] {
+            const auto same = here.lock();
+            if (same && same->release == release && same->waiting_for_relay) {
+                remove_addresses(*same, reset);
             }
         });
     });
@@ -136,9 +137,10 @@ void Election::Impl::after(Instance& instance, std::chrono::steady_clock::durati
                            std::function<void()> action) {
     instance.release_timer->expires_after(delay);
     instance.release_timer->async_wait(
-        [&instance, release = instance.release,
+        [here = instance.weak_from_this(), release = instance.release,
          action = std::move(action)](boost::system::error_code error) {
-            if (!error && instance.release == release) {
+            const auto same = here.lock();
+            if (!error && same && same->release == release) {
                 action();
             }
         });
@@ -176,18 +178,12 @@ void Election::Impl::finish_release(Instance& instance, std::uint64_t reset) {
 }
 
 void Election::Impl::leave_will(const Instance& instance) {
-    guardian.leave({position_of(instance), vips.removal_requests(instance.name()),
+    guardian.leave({instance.number, vips.removal_requests(instance.name()),
                     instance.router->release_advertisements()});
 }
 
 void Election::Impl::revoke_will(const Instance& instance) {
-    guardian.leave({position_of(instance), {}, {}});
-}
-
-std::uint32_t Election::Impl::position_of(const Instance& instance) const {
-    const auto found =
-        std::ranges::find_if(instances, [&](const auto& each) { return each.get() == &instance; });
-    return static_cast<std::uint32_t>(found - instances.begin());
+    guardian.leave({instance.number, {}, {}});
 }
 
 void Election::Impl::on_release_advertisements(const std::string& name) {
@@ -296,6 +292,8 @@ void Election::Impl::forget_sightings() {
 
 void Election::Impl::on_replay_marks(const std::string& name,
                                      const std::vector<vrrp::ReplayMark>& marks) {
+    // For a router of this instance that begins anew.
+    options.replay_marks[name] = marks;
     observer.on_replay_marks(name, marks);
 }
 
@@ -326,9 +324,10 @@ void Election::Impl::on_notice(const netlink::Notice& notice) {
     if (!notice.group.empty()) {
         const bool conflict = notice.kind == netlink::Notice::Kind::AddressConflict;
         const std::string mac = mac_text(notice.mac);
-        find(notice.group)
-            ->alarms.raise({conflict ? "address-conflict" : "address-contested", address, mac,
-                            notice.text, 0, std::chrono::system_clock::now()});
+        if (Instance* instance = find(notice.group)) {
+            instance->alarms.raise({conflict ? "address-conflict" : "address-contested", address,
+                                    mac, notice.text, 0, std::chrono::system_clock::now()});
+        }
         fields.insert(fields.begin(), {"instance", notice.group});
         if (conflict) {
             fields.emplace_back("mac", mac);

@@ -47,12 +47,12 @@ std::string link_fault(const std::optional<netlink::InterfaceState>& state,
     return {};
 }
 
+}  // namespace
+
 vrrp::TrackStatus status_of(const std::optional<netlink::InterfaceState>& state) {
     const bool up = state && state->running;
     return {up, 0, up ? "link up" : state ? "link down" : "interface does not exist"};
 }
-
-}  // namespace
 
 std::vector<std::string> interfaces_of(const std::vector<config::InstanceSettings>& instances) {
     std::vector<std::string> names;
@@ -184,6 +184,15 @@ void Election::Impl::on_tracked(vrrp::TrackKind kind, const std::string& name,
                 instance->tracked[i] = status;
             }
         }
+        if (instance->pending) {
+            PendingTracking& pending = *instance->pending;
+            for (std::size_t i = 0; i < pending.tracked.size(); ++i) {
+                if (pending.tracked[i].kind == kind && pending.tracked[i].name == name) {
+                    pending.statuses[i] = status;
+                }
+            }
+            adopt_pending(*instance);
+        }
         if (concerned) {
             apply_tracking(*instance);
         }
@@ -269,7 +278,7 @@ void Election::Impl::apply_priority(Instance& instance, std::uint8_t priority) {
 /// One command for every instance that the same failure concerns; after a command in progress.
 void Election::Impl::give_up_soon() {
     boost::asio::post(context, [this] {
-        if (failover.in_progress() || stopping) {
+        if (failover.in_progress() || reconfiguration || stopping) {
             return;
         }
         FailoverCommand command;

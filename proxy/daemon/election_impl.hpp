@@ -1,6 +1,7 @@
-// Inside of Election, shared by its three source files: election.cpp (life cycle, control, planned
+// Inside of Election, shared by its four source files: election.cpp (life cycle, control, planned
 // failover), election_addresses.cpp (what routers ask for), election_faults.cpp (interfaces,
-// tracking, sync groups). Everything here runs on the election thread.
+// tracking, sync groups), election_reconfigure.cpp (another configuration). Everything here runs on
+// the election thread.
 #pragma once
 
 #include "netlink/sighting.hpp"
@@ -11,8 +12,12 @@
 #include "proxy/daemon/self_check.hpp"
 #include "vrrp/sync_group.hpp"
 
+#include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -25,8 +30,23 @@ struct Election::Impl : vrrp::RouterEnvironment {
 
     struct Group;
 
-    struct Instance {
+    /// A priority and what is tracked, of a configuration that counts when every object has been
+    /// heard of: a weight that is not known yet must not move the addresses.
+    struct PendingTracking {
+        std::uint8_t priority = 0;
+        std::vector<vrrp::TrackedObject> tracked;
+        std::vector<vrrp::TrackStatus> statuses;
+    };
+
+    /// Shared with handlers in flight, which do nothing when it is gone.
+    struct Instance : std::enable_shared_from_this<Instance> {
+        /// What holds now.
         config::InstanceSettings settings;
+        /// What was configured last: `settings`, but for what is pending.
+        config::InstanceSettings configured;
+        std::optional<PendingTracking> pending;
+        /// For the guardian; no other instance has it.
+        std::uint32_t number = 0;
         std::unique_ptr<vrrp::Router> router;
         Group* group = nullptr;
         std::optional<vrrp::Reason> reason;
@@ -126,7 +146,6 @@ struct Election::Impl : vrrp::RouterEnvironment {
     /// What the guardian does for the instance if this process dies while it is active.
     void leave_will(const Instance& instance);
     void revoke_will(const Instance& instance);
-    [[nodiscard]] std::uint32_t position_of(const Instance& instance) const;
 
     // Faults: election_faults.cpp
     void on_interface(const std::string& name, const std::optional<netlink::InterfaceState>& state);
@@ -150,6 +169,27 @@ struct Election::Impl : vrrp::RouterEnvironment {
     /// Once a second: what the sightings hold grows old.
     void forget_sightings();
 
+    // Another configuration: election_reconfigure.cpp
+    Instance& add_instance(const config::InstanceSettings& wanted);
+    void make_groups(const std::vector<config::SyncGroupSettings>& wanted);
+    /// Runs the action when neither a failover nor a reconfiguration is in progress.
+    void when_settled(std::function<void()> action);
+    void run_waiting();
+    void reconfigure(config::Model model, std::function<void()> done);
+    [[nodiscard]] std::vector<vrrp::IpAddress> addresses_to_go(const config::Model& model) const;
+    void carry_out(const config::Model& model);
+    void change_instance(Instance& instance, const config::InstanceSettings& wanted);
+    void change_tracking(Instance& instance, const config::InstanceSettings& wanted);
+    void adopt_pending(Instance& instance);
+    [[nodiscard]] vrrp::TrackStatus known_status(const vrrp::TrackedObject& object) const;
+    void begin_anew(Instance& instance, const config::InstanceSettings& wanted);
+    void leave(Instance& instance);
+    void finish_reconfigure();
+    void use_addresses();
+    void look_at_interfaces(Instance& instance);
+    [[nodiscard]] std::unique_ptr<vrrp::Router> make_router(
+        const config::InstanceSettings& settings);
+
     // Planned failover and control: election.cpp
     void with_groups_waiting(const std::function<void()>& orders);
     void run(FailoverActions actions);
@@ -171,7 +211,7 @@ struct Election::Impl : vrrp::RouterEnvironment {
     boost::asio::io_context context{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{
         context.get_executor()};
-    std::vector<std::unique_ptr<Instance>> instances;
+    std::vector<std::shared_ptr<Instance>> instances;
     std::vector<std::unique_ptr<Group>> groups;
     netlink::VipManager vips;
     GuardianLink guardian;
@@ -186,8 +226,24 @@ struct Election::Impl : vrrp::RouterEnvironment {
     boost::asio::steady_timer self_timer{context};
     bool started = false;
     bool stopping = false;
+
+    /// Set while a reconfiguration is in progress.
+    struct Reconfiguration {
+        config::Model model;
+        std::function<void()> done;
+        /// Instances that give their addresses up, and one for the rest of the work.
+        std::size_t left = 1;
+    };
+    std::optional<Reconfiguration> reconfiguration;
+    std::vector<std::function<void()>> settled_actions;
+    boost::asio::steady_timer patience_timer{context};
     std::thread thread;
 };
+
+vrrp::TrackStatus status_of(const std::optional<netlink::InterfaceState>& state);
+
+std::vector<netlink::AddressGroup> address_groups(
+    const std::vector<config::InstanceSettings>& instances);
 
 /// Every interface whose link or addresses matter.
 std::vector<std::string> interfaces_of(const std::vector<config::InstanceSettings>& instances);

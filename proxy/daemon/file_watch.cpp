@@ -65,29 +65,62 @@ FileWatch::FileWatch(boost::asio::io_context& context,
       inotify_(context),
       timer_(context, [this](auto) { poll(); }) {
     for (const auto& settings : files) {
-        const std::filesystem::path path{settings.path};
-        File file;
-        file.settings = settings;
-        file.directory = path.has_parent_path() ? path.parent_path().string() : ".";
-        file.base_name = path.filename().string();
-        files_.push_back(std::move(file));
+        files_.push_back(make_file(settings));
     }
+}
+
+FileWatch::File FileWatch::make_file(const config::TrackedFileSettings& settings) {
+    const std::filesystem::path path{settings.path};
+    File file;
+    file.settings = settings;
+    file.directory = path.has_parent_path() ? path.parent_path().string() : ".";
+    file.base_name = path.filename().string();
+    return file;
 }
 
 void FileWatch::start() {
     if (files_.empty()) {
         return;
     }
+    open_inotify();
+    for (const File& file : files_) {
+        create(file);
+    }
+    poll();
+}
+
+void FileWatch::open_inotify() {
     const int inotify = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (inotify == -1) {
         problem_(files_.front().settings.name,
                  "changes are seen after up to 1 s: inotify: " + errno_text(errno));
-    } else {
-        inotify_.assign(inotify);
-        wait_for_events();
+        return;
     }
-    for (const File& file : files_) {
-        create(file);
+    inotify_.assign(inotify);
+    wait_for_events();
+}
+
+void FileWatch::reconfigure(const std::vector<config::TrackedFileSettings>& files) {
+    std::vector<File> before = std::exchange(files_, {});
+    for (const auto& settings : files) {
+        const auto same = std::ranges::find(before, settings, &File::settings);
+        if (same != before.end()) {
+            files_.push_back(std::move(*same));
+            before.erase(same);
+        } else {
+            files_.push_back(make_file(settings));
+            create(files_.back());
+        }
+    }
+    for (const File& gone : before) {
+        forget_watch(gone.watch);
+    }
+    if (files_.empty()) {
+        stop();
+        return;
+    }
+    if (!inotify_.is_open()) {
+        open_inotify();
     }
     poll();
 }
@@ -130,10 +163,14 @@ void FileWatch::update_watch(File& file) {
     }
     const int before = file.watch;
     file.watch = ::inotify_add_watch(inotify_.native_handle(), file.directory.c_str(), kEvents);
-    const bool in_use = std::any_of(files_.begin(), files_.end(),
-                                    [before](const File& other) { return other.watch == before; });
-    if (before != -1 && !in_use) {
-        ::inotify_rm_watch(inotify_.native_handle(), before);
+    forget_watch(before);
+}
+
+/// Unless a file is watched by it.
+void FileWatch::forget_watch(int watch) {
+    const bool in_use = std::ranges::find(files_, watch, &File::watch) != files_.end();
+    if (watch != -1 && !in_use && inotify_.is_open()) {
+        ::inotify_rm_watch(inotify_.native_handle(), watch);
     }
 }
 

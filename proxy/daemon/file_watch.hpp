@@ -38,6 +38,8 @@ class FileWatch {
     /// Creates files with an initial value, then reports each file, before it returns.
     void start();
     void stop();
+    /// Other files, after start(). One that is as it was is neither created nor reported again.
+    void reconfigure(const std::vector<config::TrackedFileSettings>& files);
 
   private:
     enum class Cause : std::uint8_t { Event, Poll };
@@ -51,6 +53,9 @@ class FileWatch {
         std::string told_problem;
         bool was_empty = false;
     };
+    static File make_file(const config::TrackedFileSettings& settings);
+    void open_inotify();
+    void forget_watch(int watch);
     void create(const File& file);
     void update_watch(File& file);
     void poll();

@@ -197,6 +197,10 @@ inline constexpr Message kStaleRemoved{
 inline constexpr Message kAnnounceFailed{
     "ANNOUNCE_FAILED", Level::Warning, "{address} could not be announced on {interface}: {error}",
     "neighbours may use an old MAC address until their cache expires", true};
+inline constexpr Message kAddressesNotFollowed{
+    "ADDRESSES_NOT_FOLLOWED", Level::Error,
+    "after a reload the kernel's news of some addresses or routes cannot be had: {error}",
+    "reload once more; if it stays, restart the node that is not active", true};
 inline constexpr Message kNetlinkOverrun{
     "NETLINK_OVERRUN", Level::Warning,
     "the kernel dropped notifications; links and addresses were read again", "", true};
@@ -321,6 +325,7 @@ inline constexpr std::array kAll{kStarting,
                                  kRemoveFailed,
                                  kStaleRemoved,
                                  kAnnounceFailed,
+                                 kAddressesNotFollowed,
                                  kNetlinkOverrun,
                                  kRouteRepaired,
                                  kRouteFailed,

@@ -233,7 +233,9 @@ class Node {
               [this](const Message& message, Fields fields) {
                   journal_.write(message, std::move(fields));
               },
-              [this](const Fields& who) { return reload(who); }),
+              [this](const Fields& who, const control::ReplyHandler& handler) {
+                  reload(who, handler);
+              }),
           server_(context_, backend_),
           signals_(context_, SIGTERM, SIGINT, SIGHUP),
           stop_timer_(context_) {
@@ -347,7 +349,7 @@ class Node {
                 return;
             }
             if (signal == SIGHUP) {
-                reload({{"signal", "SIGHUP"}});
+                reload_by_signal();
             } else if (signal == SIGUSR1) {
                 reopen_access_log();
             } else {
@@ -358,24 +360,51 @@ class Node {
     }
 
     /// Everything or nothing (I5): reads and checks first, then opens what is new, then applies.
-    control::Reply reload(const Fields& who) {
-        const config::LoadResult loaded =
-            load_configuration(options_.config_path, options_.config_id);
+    void reload(const Fields& who, const control::ReplyHandler& handler) {
+        const auto loaded = std::make_shared<const config::LoadResult>(
+            load_configuration(options_.config_path, options_.config_id));
         ReloadPlan plan;
-        std::string problem = stopping_ ? "the node is stopping" : unusable(loaded);
+        std::string problem = stopping_    ? "the node is stopping"
+                              : reloading_ ? "another reload is being applied"
+                                           : unusable(*loaded);
         if (problem.empty()) {
-            plan = plan_reload(model_, loaded.model);
+            plan = plan_reload(model_, loaded->model);
             problem = obstacle(plan);
         }
         if (problem.empty()) {
-            problem = apply(loaded.model);
+            problem = apply_services(loaded->model);
         }
+        const auto finish = [this, who, handler, loaded, plan](const std::string& failure) {
+            answer_reload(who, handler, *loaded, plan, failure);
+        };
+        if (!problem.empty()) {
+            finish(problem);
+        } else if (plan.instances.empty() && plan.others.empty()) {
+            model_ = loaded->model;
+            finish({});
+        } else {
+            apply_election(loaded, finish);
+        }
+    }
+
+    void answer_reload(const Fields& who, const control::ReplyHandler& handler,
+                       const config::LoadResult& loaded, const ReloadPlan& plan,
+                       const std::string& problem) {
         Fields fields{problem.empty() ? Fields::value_type{"changes", describe(plan)}
                                       : Fields::value_type{"problem", problem}};
         fields.insert(fields.end(), who.begin(), who.end());
         journal_.write(problem.empty() ? messages::kReloaded : messages::kReloadRefused,
                        std::move(fields));
-        return reload_reply(loaded, plan, problem);
+        handler(reload_reply(loaded, plan, problem));
+    }
+
+    /// A signal has nobody to be refused: it comes again.
+    void reload_by_signal() {
+        if (reloading_) {
+            reload_again_ = true;
+        } else {
+            reload({{"signal", "SIGHUP"}}, [](const control::Reply&) {});
+        }
     }
 
     static std::string unusable(const config::LoadResult& loaded) {
@@ -395,7 +424,7 @@ class Node {
     }
 
     /// @return why nothing was changed.
-    std::string apply(const config::Model& wanted) {
+    std::string apply_services(const config::Model& wanted) {
         const auto errors = engine_.reconfigure(wanted.services, [this] {
             access_log_->reconfigure(engine_.numbered_services(), engine_.access_queue());
         });
@@ -404,8 +433,36 @@ class Node {
         }
         model_.services = wanted.services;
         model_.check_programs = wanted.check_programs;
-        health_.reconfigure(model_.services);
+        // Addresses that go and addresses that come: no check may come from either.
+        auto addresses = virtual_addresses(model_);
+        const auto coming = virtual_addresses(wanted);
+        addresses.insert(addresses.end(), coming.begin(), coming.end());
+        health_.reconfigure(model_.services, std::move(addresses));
         return {};
+    }
+
+    /// Nothing here can fail any more. Programs are told of an instance for as long as it is there.
+    void apply_election(const std::shared_ptr<const config::LoadResult>& loaded,
+                        const std::function<void(const std::string&)>& finish) {
+        reloading_ = true;
+        notifier_.introduce(loaded->model);
+        election_.reconfigure(loaded->model, [this, loaded, finish] {
+            asio::post(context_, [this, loaded, finish] {
+                // What the instances that have gone had to tell is among it.
+                journal_.drain();
+                reloading_ = false;
+                model_ = loaded->model;
+                notifier_.forget_others(model_);
+                health_.reconfigure(model_.services, virtual_addresses(model_));
+                if (!stopping_) {
+                    tracking_.reconfigure(model_);
+                }
+                finish({});
+                if (std::exchange(reload_again_, false) && !stopping_) {
+                    reload_by_signal();
+                }
+            });
+        });
     }
 
     void reopen_access_log() {
@@ -504,6 +561,9 @@ class Node {
     asio::signal_set signals_;
     asio::steady_timer stop_timer_;
     bool stopping_ = false;
+    /// The election is on its way from one configuration to another.
+    bool reloading_ = false;
+    bool reload_again_ = false;
     NodeExit exit_ = NodeExit::Stopped;
 };
 

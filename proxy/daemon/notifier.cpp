@@ -45,6 +45,10 @@ class QueueRunner {
           child_(context),
           timer_(context, [this](auto now) { on_deadline(now); }) {}
 
+    void use(const config::NotifySettings& settings) {
+        priority_changes_ = settings.priority_changes;
+        queue_.use(settings);
+    }
     void on_event(NotifyEvent event, std::uint8_t priority) {
         if (is_state(event)) {
             told_ = event;
@@ -140,8 +144,66 @@ struct Notifier::Impl {
 
     void add(Runners& runners, NotifyKind kind, const std::string& name,
              const config::NotifySettings& settings) {
-        runners.emplace(name, std::make_unique<QueueRunner>(context, kind, name, settings, problem,
-                                                            [this] { finish_if_idle(); }));
+        runners.emplace(
+            name, std::make_unique<QueueRunner>(context, kind, name, settings, problem, [this] {
+                finish_if_idle();
+                forget_retired();
+            }));
+    }
+
+    void use(Runners& runners, NotifyKind kind, const std::string& name,
+             const config::NotifySettings& settings) {
+        const auto known = runners.find(name);
+        if (known == runners.end()) {
+            add(runners, kind, name, settings);
+        } else {
+            known->second->use(settings);
+        }
+    }
+
+    void introduce(const config::Model& model) {
+        for (const auto& instance : model.instances) {
+            use(instances, NotifyKind::Instance, instance.election.name, instance.notify);
+        }
+        for (const auto& group : model.groups) {
+            use(groups, NotifyKind::Group, group.name, group.notify);
+        }
+    }
+
+    void forget_others(const config::Model& model) {
+        const auto known = [](const auto& list, const std::string& name, const auto& name_of) {
+            return std::ranges::find(list, name, name_of) != list.end();
+        };
+        retire_if(instances, [&](const std::string& name) {
+            return !known(model.instances, name,
+                          [](const auto& each) { return each.election.name; });
+        });
+        retire_if(groups, [&](const std::string& name) {
+            return !known(model.groups, name, [](const auto& each) { return each.name; });
+        });
+    }
+
+    /// A program that runs goes on.
+    template <typename Condition>
+    void retire_if(Runners& runners, const Condition& condition) {
+        for (auto each = runners.begin(); each != runners.end();) {
+            const auto here = each++;
+            if (condition(here->first)) {
+                if (here->second->busy()) {
+                    retired.push_back(std::move(here->second));
+                }
+                runners.erase(here);
+            }
+        }
+    }
+
+    /// Not while one of them calls.
+    void forget_retired() {
+        asio::post(context, [this, here = std::weak_ptr<char>(alive)] {
+            if (!here.expired()) {
+                std::erase_if(retired, [](const auto& runner) { return !runner->busy(); });
+            }
+        });
     }
 
     void tell(Runners& runners, NotifyKind kind, const std::string& name, NotifyEvent event,
@@ -244,12 +306,17 @@ struct Notifier::Impl {
                 function(*runner);
             }
         }
+        for (auto& runner : retired) {
+            function(*runner);
+        }
     }
 
     asio::io_context& context;
     Problem problem;
     Runners instances;
     Runners groups;
+    /// Of instances and groups that are no more, while their last program runs.
+    std::vector<std::unique_ptr<QueueRunner>> retired;
     std::vector<std::unique_ptr<NotifyFifo>> fifos;
     Stopping stopping = Stopping::No;
     Clock::time_point stop_deadline;
@@ -272,6 +339,14 @@ void Notifier::start() {
     for (auto& fifo : impl_->fifos) {
         fifo->start();
     }
+}
+
+void Notifier::introduce(const config::Model& model) {
+    impl_->introduce(model);
+}
+
+void Notifier::forget_others(const config::Model& model) {
+    impl_->forget_others(model);
 }
 
 void Notifier::instance_changed(const std::string& instance, NotifyEvent event,

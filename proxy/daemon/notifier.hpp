@@ -34,6 +34,12 @@ class Notifier {
 
     /// Creates the FIFOs and starts their scripts.
     void start();
+    /// Another configuration: instances and groups that are new are known from now on, those that
+    /// are others tell their next event as they are configured now. FIFOs stay as they are.
+    void introduce(const config::Model& model);
+    /// After their last event: instances and groups that are no more are forgotten, when the
+    /// program that runs for one has ended.
+    void forget_others(const config::Model& model);
     /// @param priority effective priority now.
     void instance_changed(const std::string& instance, NotifyEvent event, std::uint8_t priority);
     /// Groups: Master, Backup, Fault, Stop; the priority told is always 0.

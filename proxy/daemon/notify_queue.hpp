@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace tandem::daemon {
 
@@ -29,6 +30,8 @@ class NotifyQueue {
   public:
     NotifyQueue(NotifyKind kind, std::string name, config::NotifySettings settings);
 
+    /// From the next event on.
+    void use(config::NotifySettings settings) { settings_ = std::move(settings); }
     std::optional<config::Command> on_event(NotifyEvent event, std::uint8_t priority);
     std::optional<config::Command> on_ended();
 

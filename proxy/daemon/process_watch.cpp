@@ -2,6 +2,7 @@
 
 #include "netlink/file_descriptor.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -105,6 +106,26 @@ void ProcessWatch::stop() {
     processes_.clear();
     for (auto& tracked : tracked_) {
         tracked->timer.set(std::nullopt);
+    }
+}
+
+void ProcessWatch::reconfigure(const std::vector<config::TrackedProcessSettings>& processes) {
+    auto before = std::exchange(tracked_, {});
+    for (const auto& settings : processes) {
+        const auto same = std::ranges::find_if(
+            before, [&](const auto& each) { return each && each->settings == settings; });
+        tracked_.push_back(same != before.end()
+                               ? std::move(*same)
+                               : std::make_unique<Tracked>(context_, settings, *this));
+    }
+    // Those that are held name the objects by position.
+    scan_.reset();
+    processes_.clear();
+    scanned_once_ = false;
+    if (tracked_.empty()) {
+        stop();
+    } else {
+        begin_scan();
     }
 }
 

@@ -47,6 +47,9 @@ class ProcessWatch {
     /// The first report of each object comes when the first scan is done.
     void start();
     void stop();
+    /// Other objects, after start(). What is known of one that is as it was stays; the others are
+    /// reported when the next scan is done.
+    void reconfigure(const std::vector<config::TrackedProcessSettings>& processes);
 
   private:
     using TimePoint = ProcessQuorum::TimePoint;

@@ -24,68 +24,114 @@ const Named* find(const std::vector<Named>& list, const std::string& name) {
     return found == list.end() ? nullptr : &*found;
 }
 
-/// Everything of one kind that is there once only, or not alike.
 template <class Named>
-void compare(const std::string& kind, const std::vector<Named>& running,
-             const std::vector<Named>& wanted, std::vector<std::string>& obstacles) {
+NameChanges compare(const std::vector<Named>& running, const std::vector<Named>& wanted) {
+    NameChanges changes;
     for (const Named& each : wanted) {
         const Named* const before = find(running, name_of(each));
         if (before == nullptr) {
-            obstacles.push_back(kind + ' ' + name_of(each) + " (new)");
+            changes.added.push_back(name_of(each));
         } else if (!(*before == each)) {
-            obstacles.push_back(kind + ' ' + name_of(each));
+            changes.changed.push_back(name_of(each));
         }
     }
     for (const Named& each : running) {
         if (find(wanted, name_of(each)) == nullptr) {
-            obstacles.push_back(kind + ' ' + name_of(each) + " (removed)");
+            changes.removed.push_back(name_of(each));
         }
+    }
+    return changes;
+}
+
+void list(const std::string& kind, const NameChanges& changes, std::vector<std::string>& out) {
+    for (const std::string& name : changes.added) {
+        out.push_back(kind + ' ' + name + " (new)");
+    }
+    for (const std::string& name : changes.changed) {
+        out.push_back(kind + ' ' + name);
+    }
+    for (const std::string& name : changes.removed) {
+        out.push_back(kind + ' ' + name + " (removed)");
     }
 }
 
-void append_list(std::string& text, const std::string& what,
-                 const std::vector<std::string>& names) {
-    if (names.empty()) {
-        return;
+/// What the node takes from global_defs once, when it starts.
+std::vector<std::string> fixed_differences(const config::GlobalSettings& running,
+                                           const config::GlobalSettings& wanted) {
+    std::vector<std::string> names;
+    const auto note = [&names](bool differs, const char* keyword) {
+        if (differs) {
+            names.push_back(std::string{"global_defs "} + keyword);
+        }
+    };
+    note(running.workers != wanted.workers, "workers");
+    note(running.max_connections != wanted.max_connections, "max_connections");
+    note(running.buffer_memory != wanted.buffer_memory, "buffer_memory");
+    note(running.realtime_priority != wanted.realtime_priority, "vrrp_rt_priority");
+    note(running.realtime_limit != wanted.realtime_limit, "vrrp_rlimit_rttime");
+    note(running.notify_fifos != wanted.notify_fifos, "notify_fifo");
+    return names;
+}
+
+std::string counted(const std::string& what, const std::vector<std::string>& names) {
+    return std::to_string(names.size()) + ' ' + what + " (" + boost::algorithm::join(names, ", ") +
+           ')';
+}
+
+void append(std::string& text, const std::string& kind, const NameChanges& changes) {
+    std::vector<std::string> parts;
+    if (!changes.added.empty()) {
+        parts.push_back(counted("added", changes.added));
     }
-    text += text.empty() ? "services: " : ", ";
-    text += std::to_string(names.size()) + ' ' + what + " (" + boost::algorithm::join(names, ", ") +
-            ')';
+    if (!changes.changed.empty()) {
+        parts.push_back(counted("changed", changes.changed));
+    }
+    if (!changes.removed.empty()) {
+        parts.push_back(counted("removed", changes.removed));
+    }
+    if (!parts.empty()) {
+        text += (text.empty() ? "" : "; ") + kind + ": " + boost::algorithm::join(parts, ", ");
+    }
 }
 
 }  // namespace
 
+bool begins_anew(const config::InstanceSettings& before, const config::InstanceSettings& after) {
+    const vrrp::InstanceConfig& was = before.election;
+    const vrrp::InstanceConfig& is = after.election;
+    const bool owned = was.priority == vrrp::kOwnerPriority;
+    return was.interface != is.interface || was.version != is.version || was.family != is.family ||
+           was.virtual_router_id != is.virtual_router_id ||
+           owned != (is.priority == vrrp::kOwnerPriority);
+}
+
 ReloadPlan plan_reload(const config::Model& running, const config::Model& wanted) {
     ReloadPlan plan;
-    for (const relay::ServiceConfig& service : wanted.services) {
-        const auto* before = find(running.services, service.name);
-        if (before == nullptr) {
-            plan.added.push_back(service.name);
-        } else if (!(*before == service)) {
-            plan.changed.push_back(service.name);
+    plan.services = compare(running.services, wanted.services);
+    plan.instances = compare(running.instances, wanted.instances);
+    for (const std::string& name : plan.instances.changed) {
+        if (begins_anew(*find(running.instances, name), *find(wanted.instances, name))) {
+            plan.restarted.push_back(name);
         }
     }
-    for (const relay::ServiceConfig& service : running.services) {
-        if (find(wanted.services, service.name) == nullptr) {
-            plan.removed.push_back(service.name);
-        }
-    }
-    if (!(running.global == wanted.global)) {
-        plan.obstacles.emplace_back("global_defs");
-    }
-    compare("vrrp_instance", running.instances, wanted.instances, plan.obstacles);
-    compare("vrrp_sync_group", running.groups, wanted.groups, plan.obstacles);
-    compare("vrrp_script", running.scripts, wanted.scripts, plan.obstacles);
-    compare("vrrp_track_file", running.files, wanted.files, plan.obstacles);
-    compare("vrrp_track_process", running.processes, wanted.processes, plan.obstacles);
+    list("vrrp_sync_group", compare(running.groups, wanted.groups), plan.others);
+    list("vrrp_script", compare(running.scripts, wanted.scripts), plan.others);
+    list("vrrp_track_file", compare(running.files, wanted.files), plan.others);
+    list("vrrp_track_process", compare(running.processes, wanted.processes), plan.others);
+    plan.obstacles = fixed_differences(running.global, wanted.global);
     return plan;
 }
 
 std::string describe(const ReloadPlan& plan) {
     std::string text;
-    append_list(text, "added", plan.added);
-    append_list(text, "changed", plan.changed);
-    append_list(text, "removed", plan.removed);
+    append(text, "services", plan.services);
+    append(text, "instances", plan.instances);
+    if (!plan.restarted.empty()) {
+        text += ", of which begin anew: " + boost::algorithm::join(plan.restarted, ", ");
+    }
+    if (!plan.others.empty()) {
+        text += (text.empty() ? "" : "; ") + boost::algorithm::join(plan.others, ", ");
+    }
     return text.empty() ? "nothing has changed" : text;
 }
 

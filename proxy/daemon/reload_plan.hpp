@@ -8,23 +8,41 @@
 
 namespace tandem::daemon {
 
-/// Names of services as status shows them.
-struct ReloadPlan {
+/// Names of what has come, is another, or has gone.
+struct NameChanges {
     std::vector<std::string> added;
     std::vector<std::string> changed;
     std::vector<std::string> removed;
-    /// What differs and cannot be applied while the node runs, for people: "vrrp_instance VI_1".
+
+    [[nodiscard]] bool empty() const { return added.empty() && changed.empty() && removed.empty(); }
+    friend bool operator==(const NameChanges&, const NameChanges&) = default;
+};
+
+struct ReloadPlan {
+    /// As status shows them.
+    NameChanges services;
+    NameChanges instances;
+    /// Of the changed instances those that begin_anew().
+    std::vector<std::string> restarted;
+    /// Groups, scripts and what else is tracked, for people: "vrrp_script check (new)".
+    std::vector<std::string> others;
+    /// What differs and cannot be applied while the node runs, for people: "global_defs workers".
     /// With any of these nothing is applied (I5): half of a configuration is nobody's wish.
     std::vector<std::string> obstacles;
 
     [[nodiscard]] bool changes_nothing() const {
-        return added.empty() && changed.empty() && removed.empty() && obstacles.empty();
+        return services.empty() && instances.empty() && others.empty() && obstacles.empty();
     }
 };
 
 ReloadPlan plan_reload(const config::Model& running, const config::Model& wanted);
 
-/// "1 service added (a), 2 changed (b, c)"; "nothing has changed".
+/// Whether an instance of the same name is another virtual router: on another interface, with
+/// another number, version or family, or one that owns its addresses when it did not. It gives its
+/// addresses up and takes part from the beginning. Anything else changes while its state stays.
+bool begins_anew(const config::InstanceSettings& before, const config::InstanceSettings& after);
+
+/// "services: 1 added (a), 2 changed (b, c)"; "nothing has changed".
 std::string describe(const ReloadPlan& plan);
 
 }  // namespace tandem::daemon

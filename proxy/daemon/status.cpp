@@ -302,6 +302,12 @@ json::array list_diagnostics(const config::LoadResult& loaded, config::Severity 
     return list;
 }
 
+json::object to_json(const NameChanges& changes) {
+    return {{"added", json::value_from(changes.added)},
+            {"changed", json::value_from(changes.changed)},
+            {"removed", json::value_from(changes.removed)}};
+}
+
 }  // namespace
 
 control::Reply reload_reply(const config::LoadResult& loaded, const ReloadPlan& plan,
@@ -317,9 +323,10 @@ control::Reply reload_reply(const config::LoadResult& loaded, const ReloadPlan& 
     reply.text += message;
     reply.body = json::object{{"code", static_cast<int>(reply.code)},
                               {"message", message},
-                              {"added", json::value_from(plan.added)},
-                              {"changed", json::value_from(plan.changed)},
-                              {"removed", json::value_from(plan.removed)},
+                              {"services", to_json(plan.services)},
+                              {"instances", to_json(plan.instances)},
+                              {"restarted", json::value_from(plan.restarted)},
+                              {"others", json::value_from(plan.others)},
                               {"needs_restart", json::value_from(plan.obstacles)},
                               {"diagnostics", std::move(diagnostics)}};
     return reply;

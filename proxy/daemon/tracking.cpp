@@ -6,6 +6,7 @@
 #include "proxy/daemon/process_watch.hpp"
 #include "proxy/daemon/script_state.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,7 @@ class ScriptRunner {
     void start() { execute(state_.on_start(Clock::now())); }
     void stop() { timer_.set(std::nullopt); }
     ChildProcess& child() { return child_; }
+    [[nodiscard]] const config::ScriptSettings& settings() const { return settings_; }
 
   private:
     void execute(const ScriptActions& actions) {
@@ -70,9 +72,10 @@ class ScriptRunner {
 }  // namespace
 
 struct Tracking::Impl {
-    Impl(asio::io_context& context, const config::Model& model, Report on_report,
+    Impl(asio::io_context& context_to_use, const config::Model& model, Report on_report,
          Problem on_problem)
-        : report(std::move(on_report)),
+        : context(context_to_use),
+          report(std::move(on_report)),
           problem(std::move(on_problem)),
           files(
               context, model.files,
@@ -93,6 +96,35 @@ struct Tracking::Impl {
         }
     }
 
+    /// A program that runs for one that is no more is ended.
+    void reconfigure_scripts(const std::vector<config::ScriptSettings>& wanted) {
+        auto before = std::exchange(scripts, {});
+        std::vector<ScriptRunner*> added;
+        for (const auto& settings : wanted) {
+            const auto same = std::ranges::find_if(
+                before, [&](const auto& each) { return each && each->settings() == settings; });
+            if (same != before.end()) {
+                scripts.push_back(std::move(*same));
+            } else {
+                scripts.push_back(
+                    std::make_unique<ScriptRunner>(context, settings, report, problem));
+                added.push_back(scripts.back().get());
+            }
+        }
+        std::vector<ChildProcess*> children;
+        for (const auto& gone : before) {
+            if (gone) {
+                gone->stop();
+                children.push_back(&gone->child());
+            }
+        }
+        ChildProcess::end_all(children, kStopPatience);
+        for (ScriptRunner* runner : added) {
+            runner->start();
+        }
+    }
+
+    asio::io_context& context;
     Report report;
     Problem problem;
     FileWatch files;
@@ -123,6 +155,12 @@ void Tracking::stop() {
         children.push_back(&script->child());
     }
     ChildProcess::end_all(children, kStopPatience);
+}
+
+void Tracking::reconfigure(const config::Model& model) {
+    impl_->files.reconfigure(model.files);
+    impl_->processes.reconfigure(model.processes);
+    impl_->reconfigure_scripts(model.scripts);
 }
 
 }  // namespace tandem::daemon

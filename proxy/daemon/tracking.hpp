@@ -36,6 +36,9 @@ class Tracking {
     void start();
     /// Ends every program that runs.
     void stop();
+    /// Another configuration, after start(). An object that is as it was goes on with what is known
+    /// of it and is not reported again; a new one, or one that is another, begins anew.
+    void reconfigure(const config::Model& model);
 
   private:
     struct Impl;

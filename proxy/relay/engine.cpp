@@ -8,6 +8,7 @@
 #include <atomic>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -370,6 +371,24 @@ void Engine::disconnect(const std::vector<FlowId>& ids,
     for (const auto& worker : impl_->workers) {
         worker->disconnect(ids, [parts](Ids part) { parts->add(std::move(part)); });
     }
+}
+
+void Engine::disconnect_addresses(std::vector<IpAddress> addresses,
+                                  const std::function<void(std::uint64_t)>& done) {
+    const auto uses = [addresses = std::move(addresses)](const Endpoint& endpoint) {
+        return std::ranges::find(addresses, endpoint.address()) != addresses.end();
+    };
+    list_connections({}, std::numeric_limits<std::size_t>::max(),
+                     [this, uses, done](const ConnectionList& list) {
+                         std::vector<FlowId> ids;
+                         for (const ConnectionInfo& each : list.connections) {
+                             if (uses(each.virtual_address) || uses(each.source)) {
+                                 ids.push_back(each.id);
+                             }
+                         }
+                         disconnect(
+                             ids, [done](const std::vector<FlowId>& ended) { done(ended.size()); });
+                     });
 }
 
 std::shared_ptr<AccessQueue> Engine::access_queue() const {

@@ -121,6 +121,11 @@ class Engine {
     void disconnect(const std::vector<FlowId>& ids,
                     const std::function<void(std::vector<FlowId>)>& done);
 
+    /// Resets the connections that use one of these addresses, towards the client or towards the
+    /// upstream: it is about to be taken off the host. `done(how many)`.
+    void disconnect_addresses(std::vector<IpAddress> addresses,
+                              const std::function<void(std::uint64_t)>& done);
+
     /// Records of connections that are over, of services with an access log; null: there is none.
     /// After start(). It may outlive the engine; the one that takes from it is the caller's.
     [[nodiscard]] std::shared_ptr<AccessQueue> access_queue() const;

@@ -207,7 +207,10 @@ HealthChecker::HealthChecker(boost::asio::io_context& context,
     }
 }
 
-void HealthChecker::reconfigure(const std::vector<ServiceConfig>& services) {
+void HealthChecker::reconfigure(const std::vector<ServiceConfig>& services,
+                                std::vector<IpAddress> virtual_addresses) {
+    // In place: checks hold a reference.
+    impl_->virtual_addresses = std::move(virtual_addresses);
     const auto upstreams_before = std::exchange(impl_->upstreams, {});
     Impl::Checks before = std::exchange(impl_->checks, {});
     for (const ServiceConfig& service : services) {

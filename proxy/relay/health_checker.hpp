@@ -65,10 +65,12 @@ class HealthChecker {
     HealthChecker& operator=(const HealthChecker&) = delete;
     void start();
     void stop();
-    /// Goes on with these services instead, while it runs. A check that is as it was goes on with
-    /// its state; one that is new or another starts with what was known of its upstream. When that
-    /// leaves an upstream in another state, `on_change` is told before this returns.
-    void reconfigure(const std::vector<ServiceConfig>& services);
+    /// Goes on with these services and addresses instead, while it runs. A check that is as it was
+    /// goes on with its state; one that is new or another starts with what was known of its
+    /// upstream. When that leaves an upstream in another state, `on_change` is told before this
+    /// returns.
+    void reconfigure(const std::vector<ServiceConfig>& services,
+                     std::vector<IpAddress> virtual_addresses);
     [[nodiscard]] std::vector<CheckStatus> status() const;
 
   private:

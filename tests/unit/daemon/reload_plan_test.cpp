@@ -1,6 +1,7 @@
 // What a reload does and what it refuses.
 #include "proxy/daemon/reload_plan.hpp"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -38,9 +39,9 @@ TEST(ReloadPlan, ServicesAreToldApartByName) {
     wanted.services = {service("c"), service("b")};
     wanted.services[1].idle_timeout = std::chrono::seconds{1};
     const ReloadPlan plan = plan_reload(model(), wanted);
-    EXPECT_THAT(plan.added, ElementsAre("c"));
-    EXPECT_THAT(plan.changed, ElementsAre("b"));
-    EXPECT_THAT(plan.removed, ElementsAre("a"));
+    EXPECT_THAT(plan.services.added, ElementsAre("c"));
+    EXPECT_THAT(plan.services.changed, ElementsAre("b"));
+    EXPECT_THAT(plan.services.removed, ElementsAre("a"));
     EXPECT_THAT(plan.obstacles, IsEmpty());
     EXPECT_EQ(describe(plan), "services: 1 added (c), 1 changed (b), 1 removed (a)");
 }
@@ -60,19 +61,66 @@ TEST(ReloadPlan, WhatAnUpstreamsCheckDoesIsAChangeOfTheService) {
     program.program = 1;
     EXPECT_TRUE(plan_reload(before, wanted).changes_nothing());
     program.text = "/bin/false";
-    EXPECT_THAT(plan_reload(before, wanted).changed, ElementsAre("a"));
+    EXPECT_THAT(plan_reload(before, wanted).services.changed, ElementsAre("a"));
 }
 
-TEST(ReloadPlan, WhatNeedsARestartIsNamed) {
+TEST(ReloadPlan, InstancesGroupsAndWhatIsTracked) {
     config::Model wanted = model();
-    wanted.global.workers = 7;
     wanted.instances[0].addresses.emplace_back();
     wanted.instances.emplace_back().election.name = "VI_2";
     wanted.scripts.clear();
     wanted.groups.emplace_back().name = "G";
+    const ReloadPlan plan = plan_reload(model(), wanted);
+    EXPECT_EQ(plan.instances, (NameChanges{.added = {"VI_2"}, .changed = {"VI_1"}, .removed = {}}));
+    EXPECT_THAT(plan.restarted, IsEmpty());
+    EXPECT_THAT(plan.others, ElementsAre("vrrp_sync_group G (new)", "vrrp_script check (removed)"));
+    EXPECT_THAT(plan.obstacles, IsEmpty());
+    EXPECT_EQ(describe(plan),
+              "instances: 1 added (VI_2), 1 changed (VI_1); vrrp_sync_group G (new), "
+              "vrrp_script check (removed)");
+    EXPECT_EQ(plan_reload(wanted, model()).instances.removed, std::vector<std::string>{"VI_2"});
+}
+
+TEST(ReloadPlan, AnotherVirtualRouterBeginsAnew) {
+    const config::InstanceSettings before = model().instances[0];
+    const auto after = [&before](const std::function<void(vrrp::InstanceConfig&)>& change) {
+        config::InstanceSettings settings = before;
+        change(settings.election);
+        return settings;
+    };
+    using Config = vrrp::InstanceConfig;
+    EXPECT_TRUE(begins_anew(before, after([](Config& each) { each.interface = "eth9"; })));
+    EXPECT_TRUE(begins_anew(before, after([](Config& each) { each.virtual_router_id = 9; })));
+    EXPECT_TRUE(begins_anew(before, after([](Config& each) { each.version = vrrp::Version::V3; })));
+    EXPECT_TRUE(begins_anew(before, after([](Config& each) { each.family = vrrp::Family::Ipv6; })));
+    EXPECT_TRUE(begins_anew(before, after([](Config& each) { each.priority = 255; })));
+    EXPECT_FALSE(begins_anew(before, after([](Config& each) {
+                                 each.priority = 1;
+                                 each.password = "new";
+                                 each.unicast_peers.emplace_back();
+                                 each.advertisement_interval = std::chrono::seconds{9};
+                             })));
+    config::Model wanted = model();
+    wanted.instances[0].election.interface = "eth9";
+    EXPECT_EQ(describe(plan_reload(model(), wanted)),
+              "instances: 1 changed (VI_1), of which begin anew: VI_1");
+}
+
+TEST(ReloadPlan, WhatNeedsARestartIsNamed) {
+    config::Model wanted = model();
+    wanted.global.router_id = "a label";
+    EXPECT_THAT(plan_reload(model(), wanted).obstacles, IsEmpty());
+    config::GlobalSettings& global = wanted.global;
+    global.workers = 7;
+    global.max_connections = 1;
+    global.buffer_memory = 2;
+    global.realtime_priority = 3;
+    global.realtime_limit = std::chrono::seconds{4};
+    global.notify_fifos.emplace_back();
     EXPECT_THAT(plan_reload(model(), wanted).obstacles,
-                ElementsAre("global_defs", "vrrp_instance VI_1", "vrrp_instance VI_2 (new)",
-                            "vrrp_sync_group G (new)", "vrrp_script check (removed)"));
+                ElementsAre("global_defs workers", "global_defs max_connections",
+                            "global_defs buffer_memory", "global_defs vrrp_rt_priority",
+                            "global_defs vrrp_rlimit_rttime", "global_defs notify_fifo"));
 }
 
 }  // namespace
