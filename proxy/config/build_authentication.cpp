@@ -153,7 +153,7 @@ class AuthenticationBuilder {
             return;
         }
         hmac.mode = draft.mode->value;
-        const bool strict = draft_.strict || context_.drafts.global.strict;
+        const bool strict = is_strict(draft_, context_.drafts.global);
         if (strict && hmac.mode != AuthHmacConfig::Mode::Enforce) {
             hmac.mode = AuthHmacConfig::Mode::Enforce;
             reporter_.warning(draft.mode->at,

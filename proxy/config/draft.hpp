@@ -72,7 +72,8 @@ struct GlobalDraft {
     std::chrono::microseconds advertisement_interval{0};
     unsigned down_timer_adverts = 3;
     bool message_only_checksum = false;
-    bool strict = false;
+    /// vrrp_strict, when it is on.
+    std::optional<Position> strict;
     bool lower_priority_no_advert = false;
     /// keepalived: off. Without the last word of the node that gives way, the one that stays does
     /// not learn that a partition has healed, and its neighbours keep what they heard last.
@@ -179,7 +180,8 @@ struct InstanceDraft {
     std::optional<bool> lower_priority_no_advert;
     std::optional<bool> higher_priority_send_advert;
     std::optional<bool> owner_ignores_adverts;
-    bool strict = false;
+    /// strict_mode; without it global_defs tells.
+    std::optional<Located<bool>> strict;
     AnnounceDraft announce;
     std::optional<std::chrono::seconds> lease;
     std::vector<TrackDraft> tracked;
@@ -333,6 +335,11 @@ struct BuildContext {
 };
 
 class CommandResolver;
+
+/// What vrrp_strict and strict_mode take away is taken from the instances; one note for each that
+/// loses or keeps something tells what.
+void apply_strict(Drafts& drafts, Reporter& reporter);
+bool is_strict(const InstanceDraft& instance, const GlobalDraft& global);
 
 // Building: drafts → model. Resolves references, applies defaults, finds contradictions.
 void build_global(Model& model, const BuildContext& context, CommandResolver& commands);

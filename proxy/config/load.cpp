@@ -164,6 +164,7 @@ LoadResult load_from(const LoadOptions& options, Environment& environment) {
     LoadResult result;
     Drafts drafts;
     read_root(drafts, parser.finish(), reporter);
+    apply_strict(drafts, reporter);
     const BuildContext context{drafts, environment, reporter, options.check_host};
     CommandResolver commands(context);
     build_global(result.model, context, commands);

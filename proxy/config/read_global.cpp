@@ -47,10 +47,7 @@ void read_buffer_memory(GlobalDraft& global, const Value& value) {
 }
 
 void read_strict(GlobalDraft& global, const Value& value) {
-    global.strict = value.flag;
-    value.reporter.note(value.statement.keyword.at,
-                        "'vrrp_strict' does not turn accept mode off here: a proxy must answer on "
-                        "its virtual address");
+    global.strict = value.flag ? std::optional<Position>(value.statement.keyword.at) : std::nullopt;
 }
 
 constexpr Keyword<GlobalDraft> kKeywords[] = {

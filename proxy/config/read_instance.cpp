@@ -107,10 +107,7 @@ void read_tracked_of(InstanceDraft& instance, const Value& value) {
 }
 
 void read_strict(InstanceDraft& instance, const Value& value) {
-    instance.strict = value.flag;
-    value.reporter.note(value.statement.keyword.at,
-                        "'strict_mode' does not turn accept mode off here: a proxy must answer on "
-                        "its virtual address");
+    instance.strict = Located<bool>{value.flag, value.statement.keyword.at};
 }
 
 constexpr Keyword<InstanceDraft> kKeywords[] = {
