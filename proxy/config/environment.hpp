@@ -20,6 +20,8 @@ struct FileContent {
     std::string remark;
     /// Group or others may read it: no place for a secret.
     bool exposed = false;
+    /// Permission bits.
+    unsigned mode = 0;
 };
 
 struct Account {

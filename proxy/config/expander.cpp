@@ -1,6 +1,10 @@
 #include "proxy/config/expander.hpp"
 
+#include "proxy/config/secret.hpp"
+
 #include <algorithm>
+#include <iomanip>
+#include <sstream>
 #include <utility>
 
 namespace tandem::config {
@@ -161,6 +165,7 @@ void Expander::read_file(const std::string& path, const FileContent& content) {
     if (rest.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
         rest.remove_prefix(kByteOrderMark.size());
     }
+    const FileContent* const outer = std::exchange(exposed_, content.exposed ? &content : nullptr);
     for (std::uint32_t number = 1; !rest.empty() && !budget_.exhausted(); ++number) {
         const std::size_t end = rest.find('\n');
         physical_line(rest.substr(0, end), {file, number, 1});
@@ -172,6 +177,7 @@ void Expander::read_file(const std::string& path, const FileContent& content) {
                         "remove the backslash at the end of its last line");
         unfinished_.reset();
     }
+    exposed_ = outer;
     open_files_.pop_back();
     if (!open_files_.empty()) {
         definitions_.set_directory(directory_of(open_files_.back()));
@@ -185,11 +191,28 @@ void Expander::physical_line(std::string_view chars, Position start) {
         return;
     }
     const Text text = without_comment(chars, start).trimmed();
+    if (exposed_ != nullptr) {
+        check_secret(text);
+    }
     if (unfinished_) {
         continue_definition(text);
         return;
     }
     line(text, 0);
+}
+
+void Expander::check_secret(const Text& text) {
+    const auto place = find_secret(text.chars());
+    if (!place) {
+        return;
+    }
+    std::ostringstream mode;
+    mode << std::oct << std::setw(4) << std::setfill('0') << exposed_->mode;
+    reporter_.warning(text.position(*place),
+                      open_files_.back() + " holds a secret and has mode " + mode.str() +
+                          ": others than its owner can read it",
+                      "chmod 600 " + open_files_.back());
+    exposed_ = nullptr;
 }
 
 void Expander::line(const Text& text, unsigned depth) {

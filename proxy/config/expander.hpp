@@ -41,6 +41,8 @@ class Expander {
     };
 
     void read_file(const std::string& path, const FileContent& content);
+    /// Says once for a file that others can read it and what it holds.
+    void check_secret(const Text& text);
     void physical_line(std::string_view chars, Position start);
     void line(const Text& text, unsigned depth);
     bool conditional(const Text& text, unsigned depth);
@@ -61,6 +63,8 @@ class Expander {
     ExpansionBudget budget_;
     Definitions definitions_;
     std::vector<std::string> open_files_;
+    /// The file being read, while others can read it and no secret was found in it.
+    const FileContent* exposed_ = nullptr;
     std::size_t files_read_ = 0;
     std::size_t bytes_read_ = 0;
     /// A definition whose last line so far ended in a backslash.

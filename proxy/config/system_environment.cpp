@@ -126,6 +126,7 @@ FileContent SystemEnvironment::read(const std::string& path) {
             return failed("larger than 64 MiB");
         }
     }
+    result.mode = status.st_mode & 07777U;
     result.exposed = (status.st_mode & (S_IRGRP | S_IROTH)) != 0;
     if ((status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0) {
         result.remark = "the file is executable; keepalived would not read it";

@@ -10,7 +10,8 @@ FileContent MemoryEnvironment::read(const std::string& path) {
     if (found == files.end()) {
         return {std::nullopt, "No such file or directory", ""};
     }
-    return {found->second, "", "", exposed.contains(path)};
+    const bool open = exposed.contains(path);
+    return {found->second, "", "", open, open ? 0644U : 0600U};
 }
 
 std::vector<std::string> MemoryEnvironment::match(const std::string& pattern) {
