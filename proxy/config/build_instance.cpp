@@ -267,16 +267,66 @@ class InstanceBuilder {
         return true;
     }
 
+    /// Of any instance; an owner has its virtual addresses as its own.
+    [[nodiscard]] bool is_virtual(const IpAddress& address) const {
+        const auto has = [&](const std::vector<AddressDraft>& list) {
+            return std::any_of(list.begin(), list.end(), [&](const AddressDraft& draft) {
+                return draft.address.address == address;
+            });
+        };
+        const auto& instances = context_.drafts.instances;
+        return std::any_of(instances.begin(), instances.end(), [&](const InstanceDraft& each) {
+            return each.priority != vrrp::kOwnerPriority &&
+                   (has(each.addresses) || has(each.excluded));
+        });
+    }
+
     void set_source() {
-        if (draft_.source && !wrong_family(draft_.source->value, draft_.source->at)) {
-            result_.election.source_address = draft_.source->value;
+        if (!draft_.source || wrong_family(draft_.source->value, draft_.source->at)) {
+            return;
         }
+        if (is_virtual(draft_.source->value)) {
+            reporter_.error(draft_.source->at,
+                            label() + draft_.source->value.to_string() +
+                                " is a virtual address, which the node has only while it is "
+                                "active; the interface's own address is used",
+                            "write an address that stays on this node");
+            return;
+        }
+        result_.election.source_address = draft_.source->value;
+    }
+
+    [[nodiscard]] bool is_own(const IpAddress& address) const {
+        if (result_.election.source_address == address) {
+            return true;
+        }
+        return std::any_of(host_addresses_.begin(), host_addresses_.end(),
+                           [&](const HostAddress& each) { return each.address == address; });
+    }
+
+    /// Nobody else would answer there.
+    bool is_no_peer(const PeerDraft& draft) {
+        const bool shared = is_virtual(draft.address);
+        if (!shared && !is_own(draft.address)) {
+            return false;
+        }
+        reporter_.error(draft.at,
+                        label() + draft.address.to_string() +
+                            (shared ? " is a virtual address, not a peer; the line is ignored"
+                                    : " is this node's own address, not a peer; the line is "
+                                      "ignored"),
+                        shared ? "list the address that stays on the other node"
+                               : "list the other node's address; was it copied from its file?");
+        return true;
     }
 
     void set_peers() {
         std::vector<vrrp::UnicastPeer>& peers = result_.election.unicast_peers;
+        if (context_.check_host && !draft_.peers.empty()) {
+            host_addresses_ = context_.environment.addresses();
+        }
         for (const PeerDraft& draft : draft_.peers) {
-            if (wrong_family(draft.address, draft.at)) {
+            if (wrong_family(draft.address, draft.at) || is_no_peer(draft)) {
                 continue;
             }
             if (std::any_of(peers.begin(), peers.end(), [&](const vrrp::UnicastPeer& peer) {
@@ -409,6 +459,8 @@ class InstanceBuilder {
     const GlobalDraft& global_;
     Reporter& reporter_;
     InstanceSettings result_;
+    /// Read when there are peers to compare with.
+    std::vector<HostAddress> host_addresses_;
 };
 
 }  // namespace

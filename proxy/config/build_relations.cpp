@@ -158,6 +158,7 @@ class RelationBuilder {
 
     void join(const std::vector<std::string>& members, const GroupDraft& draft) {
         const std::string label = "vrrp_sync_group " + draft.name;
+        report_priorities(members, draft);
         std::size_t owners = 0;
         std::size_t starting_active = 0;
         for (const std::string& name : members) {
@@ -185,6 +186,29 @@ class RelationBuilder {
                                       " is ignored, because not all instances have it",
                                   "write the same state in all of them");
             }
+        }
+    }
+
+    /// Where one instance has the better priority here and another one there, each node has a
+    /// reason to take the whole group from the other.
+    void report_priorities(const std::vector<std::string>& members, const GroupDraft& draft) {
+        std::string list;
+        bool differ = false;
+        const unsigned first = instance(members.front())->election.priority;
+        for (const std::string& name : members) {
+            const unsigned priority = instance(name)->election.priority;
+            // Owners are told of by themselves.
+            if (priority == vrrp::kOwnerPriority) {
+                return;
+            }
+            differ = differ || priority != first;
+            list += (list.empty() ? "" : ", ") + name + ' ' + std::to_string(priority);
+        }
+        if (differ) {
+            reporter_.note(draft.at,
+                           "vrrp_sync_group " + draft.name +
+                               ": its instances have different priorities: " + list,
+                           "all of them must be above the other node's, or all below");
         }
     }
 

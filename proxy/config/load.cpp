@@ -73,6 +73,13 @@ class HostCheck {
             return;
         }
         const IpAddress& source = instance.source->value;
+        const bool is_virtual =
+            std::any_of(instance.addresses.begin(), instance.addresses.end(),
+                        [&](const AddressDraft& each) { return each.address.address == source; });
+        // That is told already.
+        if (is_virtual && instance.priority != vrrp::kOwnerPriority) {
+            return;
+        }
         if (std::none_of(addresses_.begin(), addresses_.end(),
                          [&](const HostAddress& own) { return own.address == source; })) {
             reporter_.error(instance.source->at, source.to_string() + " is not on this host",
