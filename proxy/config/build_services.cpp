@@ -3,6 +3,7 @@
 #include "proxy/config/draft.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace tandem::config {
@@ -50,7 +51,10 @@ class ServiceBuilder {
     }
 
   private:
-    [[nodiscard]] std::string label() const { return "(" + result_.name + ") "; }
+    /// The services of a group are told of as one.
+    [[nodiscard]] std::string label() const {
+        return "(" + (draft_.group.empty() ? result_.name : "group " + draft_.group) + ") ";
+    }
 
     void set_instance() {
         for (const InstanceSettings& instance : model_.instances) {
@@ -61,7 +65,7 @@ class ServiceBuilder {
                 }
             }
         }
-        reporter_.note(draft_.at,
+        reporter_.note(draft_.listen_at,
                        label() +
                            "the address is in no vrrp_instance: this node always "
                            "serves it",
@@ -270,24 +274,98 @@ bool is_free(const Model& model, const relay::Endpoint& listen, const Position& 
     return false;
 }
 
+void build_service(Model& model, const Drafts& drafts, const ServiceDraft& draft,
+                   CommandResolver& commands, Reporter& reporter) {
+    if (!is_free(model, draft.listen, draft.listen_at, reporter)) {
+        return;
+    }
+    const relay::ServiceConfig first =
+        ServiceBuilder(draft, drafts.global.access_log, model, commands, reporter).build();
+    const unsigned count = count_ports(draft, reporter);
+    for (unsigned offset = 0; offset < count; ++offset) {
+        relay::ServiceConfig service = moved(first, offset);
+        if (is_free(model, service.listen, draft.listen_at, reporter)) {
+            model.services.push_back(std::move(service));
+        }
+    }
+}
+
+/// Groups make no more services than this in all; each is a socket for every worker.
+constexpr std::size_t kMostServices = 8192;
+
+/// One service for each address and port of the group.
+/// @param users names of the groups that have a service.
+void build_group(Model& model, const Drafts& drafts, ServiceDraft draft,
+                 std::set<std::string>& users, CommandResolver& commands, Reporter& reporter) {
+    const auto group =
+        std::ranges::find(drafts.listener_groups, draft.group, &ListenerGroupDraft::name);
+    const auto refuse = [&](const std::string& problem, const std::string& advice) {
+        reporter.error(
+            draft.at,
+            "virtual_server_group '" + draft.group + "' " + problem + "; this service is ignored",
+            advice);
+    };
+    if (group == drafts.listener_groups.end() || group->ranges.empty()) {
+        refuse(group == drafts.listener_groups.end() ? "does not exist" : "has no usable address",
+               "write virtual_server_group " + draft.group + " { ADDRESS PORT }");
+        return;
+    }
+    if (!users.insert(draft.group).second) {
+        refuse("is used by a virtual_server already",
+               "put all real_server blocks into one virtual_server");
+        return;
+    }
+    if (model.services.size() + group->size > kMostServices) {
+        refuse("makes more than " + std::to_string(kMostServices) + " services",
+               "list fewer addresses");
+        return;
+    }
+    if (draft.last_port) {
+        reporter.error(draft.last_port->at,
+                       "(group " + draft.group + ") last_port is ignored: the group has the ports",
+                       "write a line ADDRESS PORT in the group for each");
+        draft.last_port.reset();
+    }
+    if (group->size > 1) {
+        reporter.note(draft.at, "(group " + draft.group + ") is " + std::to_string(group->size) +
+                                    " services with the same servers: each has its own checks, "
+                                    "limits and counters");
+    }
+    for (const ListenerRangeDraft& range : group->ranges) {
+        draft.listen_at = range.at;
+        for (IpAddress address = range.first;; address = successor(address)) {
+            draft.listen = relay::Endpoint(address, range.port);
+            build_service(model, drafts, draft, commands, reporter);
+            if (address == range.last) {
+                break;
+            }
+        }
+    }
+}
+
+void report_unused_groups(const Drafts& drafts, Reporter& reporter) {
+    for (const ListenerGroupDraft& group : drafts.listener_groups) {
+        if (std::ranges::find(drafts.services, group.name, &ServiceDraft::group) ==
+            drafts.services.end()) {
+            reporter.warning(group.at, "virtual_server_group '" + group.name + "' is not used",
+                             "write virtual_server group " + group.name + " { ... } or remove it");
+        }
+    }
+}
+
 }  // namespace
 
 void build_services(Model& model, const Drafts& drafts, CommandResolver& commands,
                     Reporter& reporter) {
+    std::set<std::string> users;
     for (const ServiceDraft& draft : drafts.services) {
-        if (!is_free(model, draft.listen, draft.at, reporter)) {
-            continue;
-        }
-        const relay::ServiceConfig first =
-            ServiceBuilder(draft, drafts.global.access_log, model, commands, reporter).build();
-        const unsigned count = count_ports(draft, reporter);
-        for (unsigned offset = 0; offset < count; ++offset) {
-            relay::ServiceConfig service = moved(first, offset);
-            if (is_free(model, service.listen, draft.at, reporter)) {
-                model.services.push_back(std::move(service));
-            }
+        if (draft.group.empty()) {
+            build_service(model, drafts, draft, commands, reporter);
+        } else if (!draft.refused) {
+            build_group(model, drafts, draft, users, commands, reporter);
         }
     }
+    report_unused_groups(drafts, reporter);
     bound_access_logs(model, drafts, reporter);
 }
 

@@ -97,8 +97,13 @@ void Reporter::add(Position at, Severity severity, const std::string& text,
         ++suppressed_;
         return;
     }
+    Entry entry{at, severity, printable(text), printable(advice)};
+    // A block that stands for many services is read once and built many times.
+    if (std::ranges::find(entries_, entry) != entries_.end()) {
+        return;
+    }
     most_severe_ = std::max(most_severe_, severity);
-    entries_.push_back({at, severity, printable(text), printable(advice)});
+    entries_.push_back(std::move(entry));
 }
 
 std::vector<Diagnostic> Reporter::take() {

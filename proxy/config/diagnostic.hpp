@@ -16,9 +16,10 @@ struct Position {
     std::uint32_t file = 0;
     std::uint32_t line = 0;
     std::uint32_t column = 0;
+    bool operator==(const Position&) const = default;
 };
 
-/// Collects diagnostics in the order of reporting. Bounded: after kMaxDiagnostics only a more
+/// Collects diagnostics in the order of reporting, the same one at the same place once. Bounded: after kMaxDiagnostics only a more
 /// severe kind than any before is still recorded, so the exit code stays true.
 class Reporter {
   public:
@@ -46,6 +47,7 @@ class Reporter {
         Severity severity{};
         std::string text;
         std::string advice;
+        bool operator==(const Entry&) const = default;
     };
 
     void add(Position at, Severity severity, const std::string& text, const std::string& advice);

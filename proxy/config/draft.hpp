@@ -257,9 +257,30 @@ struct UpstreamDraft {
     relay::RouteConfig route;
 };
 
+/// One line of a virtual_server_group: an address with a port, or a range of them.
+struct ListenerRangeDraft {
+    IpAddress first;
+    IpAddress last;  ///< of the same family, not below `first`; included
+    std::uint16_t port = 0;
+    Position at;
+};
+
+/// virtual_server_group.
+struct ListenerGroupDraft {
+    std::string name;
+    Position at;
+    std::vector<ListenerRangeDraft> ranges;
+    /// Addresses in all ranges; bounded when they are read.
+    std::size_t size = 0;
+};
+
 struct ServiceDraft {
     Position at;
+    /// Instead of `listen`: one service for each listener of this group.
+    std::string group;
     relay::Endpoint listen;
+    /// Of the line with the address.
+    Position listen_at;
     CheckDraft check;
     std::optional<std::string> virtual_host;
     ServiceBalanceDraft balance;
@@ -289,6 +310,7 @@ struct Drafts {
     std::vector<ProcessDraft> processes;
     std::vector<InstanceDraft> instances;
     std::vector<GroupDraft> groups;
+    std::vector<ListenerGroupDraft> listener_groups;
     std::vector<ServiceDraft> services;
 };
 
@@ -302,6 +324,10 @@ void read_track_process(ProcessDraft& draft, const std::vector<Statement>& block
 void read_instance(InstanceDraft& draft, const std::vector<Statement>& block, Reporter& reporter);
 void read_group(GroupDraft& draft, const std::vector<Statement>& block, Reporter& reporter);
 void read_hmac(HmacDraft& draft, const std::vector<Statement>& block, Reporter& reporter);
+void read_listener_group(ListenerGroupDraft& draft, const std::vector<Statement>& block,
+                         Reporter& reporter);
+/// The address behind; @pre there is one.
+IpAddress successor(const IpAddress& address);
 /// The lines of a track_* block.
 void read_tracked(std::vector<TrackDraft>& tracked, vrrp::TrackKind kind,
                   const std::vector<Statement>& block, Reporter& reporter);

@@ -69,6 +69,16 @@ void add_group(Drafts& drafts, const Value& value) {
     }
 }
 
+void add_listener_group(Drafts& drafts, const Value& value) {
+    if (auto name = new_name(value, drafts.listener_groups, kOwnName)) {
+        ListenerGroupDraft draft;
+        draft.name = *std::move(name);
+        draft.at = value.at;
+        read_listener_group(draft, value.statement.block, value.reporter);
+        drafts.listener_groups.push_back(std::move(draft));
+    }
+}
+
 void add_script(Drafts& drafts, const Value& value) {
     if (auto name = new_name(value, drafts.scripts, kSettingsName)) {
         ScriptDraft draft;
@@ -120,6 +130,7 @@ constexpr Keyword<Drafts> kKeywords[] = {
     {"track_file", block(), add_track_file},
     {"vrrp_track_file", block(), add_track_file},
     {"vrrp_track_process", block(), add_track_process},
+    {"virtual_server_group", block(), add_listener_group},
     {"virtual_server", block(),
      [](Drafts& d, const Value& v) {
          if (auto service = read_service(v.statement, v.reporter)) {
@@ -133,8 +144,6 @@ constexpr Unused kUnused[] = {
      "track a script or an interface", "bfd_instance"},
     {Treatment::Warning, "is not applied: a link counts as down at once", "",
      "interface_up_down_delays linkbeat_interfaces linkbeat_use_polling"},
-    {Treatment::Error, "is not supported: the group and the services that use it are ignored",
-     "write one virtual_server ADDRESS PORT block per service", "virtual_server_group"},
     {Treatment::Note, "has no effect in this version", "",
      "peer_link garp_group static_track_group track_group SSL child_wait_time use_pid_dir "
      "instance"},

@@ -122,11 +122,18 @@ void read_protocol(ServiceDraft& service, const Value& value) {
     }
     service.refused = true;
     const std::string name = lower_case(value.word);
-    value.reporter.error(value.at,
-                         name == "udp" || name == "sctp"
-                             ? "protocol " + value.word + " is not relayed; this service is ignored"
-                             : "unknown protocol '" + value.word + "'; this service is ignored",
-                         "tandem relays TCP only");
+    if (name == "udp" || name == "sctp") {
+        value.reporter.error(value.at,
+                             "protocol " + value.word +
+                                 " is not relayed: tandem has no relay for " +
+                                 (name == "udp" ? "datagrams" : "SCTP associations") +
+                                 "; this service is ignored, the others run",
+                             "let another program serve it on the virtual address");
+    } else {
+        value.reporter.error(value.at,
+                             "unknown protocol '" + value.word + "'; this service is ignored",
+                             "tandem relays TCP only");
+    }
 }
 
 void read_kind(ServiceDraft& service, const Value& value) {
@@ -295,16 +302,46 @@ constexpr Unused kServiceUnused[] = {
      "omega ha_suspend snmp_name log_all_failures"},
 };
 
+std::optional<ServiceDraft> read_service_block(ServiceDraft service, const Statement& statement,
+                                               Reporter& reporter) {
+    read_block(service, statement.block, "in virtual_server", kServiceKeywords, kServiceUnused,
+               reporter);
+    // That of a group stays as its user.
+    if (service.refused && service.group.empty()) {
+        return std::nullopt;
+    }
+    return service;
+}
+
+/// virtual_server group NAME
+std::optional<ServiceDraft> read_group_service(const Statement& statement, Position at,
+                                               Reporter& reporter) {
+    if (statement.arguments.size() < 2) {
+        reporter.error(at, "virtual_server group without a name; it is ignored",
+                       "write virtual_server group NAME { ... }");
+        return std::nullopt;
+    }
+    ServiceDraft service;
+    service.at = statement.arguments[1].at;
+    service.group = statement.arguments[1].text;
+    return read_service_block(std::move(service), statement, reporter);
+}
+
 }  // namespace
 
 std::optional<ServiceDraft> read_service(const Statement& statement, Reporter& reporter) {
     const std::vector<Word>& words = statement.arguments;
     const std::string first = words.empty() ? "" : words.front().text;
     const Position at = words.empty() ? statement.keyword.at : words.front().at;
-    if (first == "fwmark" || first == "group") {
-        reporter.error(at, "virtual_server " + first + " is not supported; this service is ignored",
-                       "write one virtual_server ADDRESS PORT block per service");
+    if (first == "fwmark") {
+        reporter.error(at,
+                       "virtual_server fwmark: tandem listens on addresses and ports, not on marks "
+                       "of the firewall; this service is ignored, the others run",
+                       "write virtual_server ADDRESS PORT for what is marked");
         return std::nullopt;
+    }
+    if (first == "group") {
+        return read_group_service(statement, at, reporter);
     }
     const auto listen = parse_address(first);
     if (!listen || listen->is_multicast()) {
@@ -324,12 +361,8 @@ std::optional<ServiceDraft> read_service(const Statement& statement, Reporter& r
     ServiceDraft service;
     service.at = at;
     service.listen = relay::Endpoint(*listen, *port);
-    read_block(service, statement.block, "in virtual_server", kServiceKeywords, kServiceUnused,
-               reporter);
-    if (service.refused) {
-        return std::nullopt;
-    }
-    return service;
+    service.listen_at = at;
+    return read_service_block(std::move(service), statement, reporter);
 }
 
 }  // namespace tandem::config
