@@ -1,6 +1,7 @@
 #include "proxy/config/diagnostic.hpp"
 
 #include "proxy/config/text.hpp"
+#include "proxy/config/visible.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,18 +28,18 @@ std::string_view name(Severity severity) {
     return "unknown";
 }
 
-/// Control bytes of the file must not reach a terminal or a log.
+/// Control characters of the file must not reach a terminal or a log.
 std::string printable(const std::string& text) {
     constexpr std::size_t kLongest = 400;
-    std::string result;
-    for (const char c : text.substr(0, kLongest)) {
-        const auto byte = static_cast<unsigned char>(c);
-        result += (byte < 0x20 || byte == 0x7f) ? '?' : c;
+    if (text.size() <= kLongest) {
+        return visible(text);
     }
-    if (text.size() > kLongest) {
-        result += "...";
+    // Not in the middle of a character.
+    std::size_t end = kLongest;
+    while (end > kLongest - 4 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80) {
+        --end;
     }
-    return result;
+    return visible(text.substr(0, end)) + "...";
 }
 
 void append_json_string(std::string& out, std::string_view text) {
@@ -127,7 +128,7 @@ std::vector<Diagnostic> Reporter::take() {
 }
 
 std::string to_string(const Diagnostic& diagnostic) {
-    std::string result = diagnostic.file;
+    std::string result = visible(diagnostic.file);
     if (diagnostic.line != 0) {
         result += ':' + std::to_string(diagnostic.line) + ':' + std::to_string(diagnostic.column);
     }
@@ -155,6 +156,12 @@ std::string to_json(const std::vector<Diagnostic>& diagnostics) {
         append_json_string(out, diagnostic.text);
         out += ", \"advice\": ";
         append_json_string(out, diagnostic.advice);
+        if (diagnostic.source_length != 0) {
+            out += ", \"source\": ";
+            append_json_string(out, diagnostic.source);
+            out += ", \"source_column\": " + std::to_string(diagnostic.source_column);
+            out += ", \"source_length\": " + std::to_string(diagnostic.source_length);
+        }
         out += '}';
     }
     out += diagnostics.empty() ? "]\n" : "\n]\n";

@@ -19,8 +19,9 @@ struct Position {
     bool operator==(const Position&) const = default;
 };
 
-/// Collects diagnostics in the order of reporting, the same one at the same place once. Bounded: after kMaxDiagnostics only a more
-/// severe kind than any before is still recorded, so the exit code stays true.
+/// Collects diagnostics in the order of reporting, the same one at the same place once. Bounded:
+/// after kMaxDiagnostics only a more severe kind than any before is still recorded, so the exit
+/// code stays true.
 class Reporter {
   public:
     static constexpr std::size_t kMaxDiagnostics = 1000;

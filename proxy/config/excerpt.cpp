@@ -1,6 +1,7 @@
 #include "proxy/config/excerpt.hpp"
 
 #include "proxy/config/text.hpp"
+#include "proxy/config/visible.hpp"
 
 #include <algorithm>
 #include <array>
@@ -52,39 +53,61 @@ std::size_t end_of_visible(std::string_view original) {
     return end;
 }
 
-/// What a terminal may get for one character.
-std::string shown(std::string_view character) {
-    const auto first = static_cast<unsigned char>(character.front());
-    if (character.front() == '\t') {
-        return " ";
-    }
-    const bool alone = character.size() == 1;
-    // Control characters, lone bytes of what is no UTF-8, and the C1 controls.
-    if (first < 0x20 || first == 0x7f || (alone && first >= 0x80) || first == 0xc2) {
-        return "?";
-    }
-    return std::string{character};
-}
-
-/// The line as characters, with the byte at which each begins.
 struct Character {
-    std::size_t at;
-    std::string_view bytes;
+    /// Byte of the line at which it begins.
+    std::size_t at = 0;
+    VisibleCharacter shown;
+    bool blank = false;
 };
 
-std::vector<Character> split(std::string_view line) {
+/// The part of the line from `begin` to `end`.
+std::vector<Character> split(std::string_view line, std::size_t begin, std::size_t end) {
     std::vector<Character> characters;
-    for (std::size_t at = 0; at < line.size();) {
-        const std::size_t length = std::max<std::size_t>(1, utf8_length(line, at));
-        characters.push_back({at, line.substr(at, length)});
+    for (std::size_t at = begin; at < end;) {
+        const std::size_t length = std::min(character_length(line, at), end - at);
+        const std::string_view bytes = line.substr(at, length);
+        characters.push_back({at, visible_character(bytes), is_blank(bytes.front())});
         at += length;
     }
     return characters;
 }
 
+/// Characters shown: from three quarters of the width in front of the place, no further than the
+/// width.
+struct Window {
+    std::size_t first = 0;
+    std::size_t last = 0;
+};
+
+Window choose_window(const std::vector<Character>& characters, std::size_t place) {
+    Window window{place, place};
+    std::size_t width = 0;
+    while (window.first > 0) {
+        width += characters[window.first - 1].shown.width;
+        if (width > kExcerptWidth * 3 / 4) {
+            break;
+        }
+        --window.first;
+    }
+    width = 0;
+    for (window.last = window.first; window.last < characters.size(); ++window.last) {
+        width += characters[window.last].shown.width;
+        if (width > kExcerptWidth && window.last > place) {
+            break;
+        }
+    }
+    return window;
+}
+
+/// The characters that a text of UTF-8 has.
+std::size_t count_characters(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; }));
+}
+
 }  // namespace
 
-std::string excerpt(std::string_view line, std::size_t number, std::size_t column) {
+SourceLine source_line(std::string_view line, std::size_t column) {
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) {
         line.remove_suffix(1);
     }
@@ -93,35 +116,57 @@ std::string excerpt(std::string_view line, std::size_t number, std::size_t colum
     // A line of megabytes is not looked at as a whole: four bytes make one character at most.
     constexpr std::size_t kAround = kExcerptWidth * 4;
     const std::size_t cut = place > kAround ? place - kAround : 0;
-    const auto characters = split(line.substr(cut, std::min(visible, place + kAround) - cut));
-    const auto marked = std::ranges::find_if(characters, [&](const Character& each) {
-        return cut + each.at + each.bytes.size() > place;
-    });
-    const auto index = static_cast<std::size_t>(marked - characters.begin());
-    const std::size_t first = index > kExcerptWidth * 3 / 4 ? index - kExcerptWidth * 3 / 4 : 0;
-    const std::size_t last = std::min(characters.size(), first + kExcerptWidth);
+    const auto characters = split(line, cut, std::min(visible, place + kAround));
+    const auto marked =
+        std::ranges::find_if(characters, [&](const Character& each) { return each.at > place; });
+    // The last one that does not begin behind the place.
+    auto index = static_cast<std::size_t>(marked - characters.begin());
+    if (index > 0 && place < visible) {
+        --index;
+    }
+    const Window window = choose_window(characters, index);
 
-    std::string text = cut > 0 || first > 0 ? "..." : "";
-    std::string mark(text.size(), ' ');
+    SourceLine result;
+    result.text = cut > 0 || window.first > 0 ? "..." : "";
+    std::size_t column_width = result.text.size();
     bool in_word = true;
-    for (std::size_t position = first; position < last; ++position) {
-        const std::string_view bytes = characters[position].bytes;
-        text += shown(bytes);
-        in_word = in_word && (position < index || !is_blank(bytes.front()));
-        mark += position < index ? " " : position == index ? "^" : in_word ? "~" : "";
+    for (std::size_t i = window.first; i < window.last; ++i) {
+        const Character& each = characters[i];
+        if (i == index) {
+            result.column = count_characters(result.text) + 1;
+            result.indent = column_width;
+        }
+        in_word = in_word && (i < index || !each.blank);
+        if (i == index || (i > index && in_word)) {
+            result.length += count_characters(each.shown.text);
+            result.width += each.shown.width;
+        }
+        result.text += each.shown.text;
+        column_width += each.shown.width;
     }
-    if (index >= last) {
-        mark += '^';
+    if (index >= window.last) {
+        result.column = count_characters(result.text) + 1;
+        result.indent = column_width;
     }
-    if (visible < line.size() && last == characters.size()) {
-        text += " ...(hidden)";
-    } else if (cut + (last < characters.size() ? characters[last].at : visible - cut) < visible) {
-        text += "...";
+    result.length = std::max<std::size_t>(result.length, 1);
+    result.width = std::max<std::size_t>(result.width, 1);
+    const std::size_t end = window.last < characters.size() ? characters[window.last].at
+                                                            : std::min(visible, place + kAround);
+    if (visible < line.size() && end == visible) {
+        result.text += " ...(hidden)";
+    } else if (end < visible) {
+        result.text += "...";
     }
+    return result;
+}
+
+std::string excerpt(std::string_view line, std::size_t number, std::size_t column) {
+    const SourceLine source = source_line(line, column);
     const std::string label = std::to_string(number);
     const std::size_t width = std::max<std::size_t>(label.size(), 5);
-    return std::string(width - label.size(), ' ') + label + " | " + text + '\n' +
-           std::string(width, ' ') + " | " + mark + '\n';
+    return std::string(width - label.size(), ' ') + label + " | " + source.text + '\n' +
+           std::string(width, ' ') + " | " + std::string(source.indent, ' ') + '^' +
+           std::string(source.width - 1, '~') + '\n';
 }
 
 }  // namespace tandem::config

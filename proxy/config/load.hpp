@@ -4,6 +4,7 @@
 
 #include "proxy/config/model.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -26,13 +27,18 @@ struct Diagnostic {
     std::string text;
     /// What to do about it, without a full stop; may be empty.
     std::string advice;
+    /// What is shown of the line, without secrets, and the marked word in it: column from 1 and
+    /// length in characters. Length zero: not read; add_sources() does.
+    std::string source{};
+    std::size_t source_column = 0;
+    std::size_t source_length = 0;
 };
 
 /// `file:line:column: severity: text (advice)`
 std::string to_string(const Diagnostic& diagnostic);
 
-/// JSON array of objects with file, line, column, severity, text and advice. Bytes that are not
-/// UTF-8 become U+FFFD.
+/// JSON array of objects with file, line, column, severity, text and advice, and where the line was
+/// read, source, source_column and source_length. Bytes that are not UTF-8 become U+FFFD.
 std::string to_json(const std::vector<Diagnostic>& diagnostics);
 
 struct LoadOptions {

@@ -41,6 +41,16 @@ Lines read_lines(const std::vector<Diagnostic>& diagnostics) {
     return wanted;
 }
 
+/// Null: it could not be read.
+const std::string* find_line(const Lines& lines, const Diagnostic& diagnostic) {
+    const auto file = lines.find(diagnostic.file);
+    if (file == lines.end()) {
+        return nullptr;
+    }
+    const auto line = file->second.find(diagnostic.line);
+    return line == file->second.end() ? nullptr : &line->second;
+}
+
 std::string counted(std::size_t count, const std::string& what) {
     return std::to_string(count) + ' ' + what + (count == 1 ? "" : "s");
 }
@@ -71,17 +81,26 @@ std::string verdict(const LoadResult& loaded) {
            std::to_string(code) + ")";
 }
 
+void add_sources(std::vector<Diagnostic>& diagnostics) {
+    const Lines lines = read_lines(diagnostics);
+    for (Diagnostic& diagnostic : diagnostics) {
+        const std::string* const line = find_line(lines, diagnostic);
+        if (line == nullptr) {
+            continue;
+        }
+        SourceLine source = source_line(*line, diagnostic.column);
+        diagnostic.source = std::move(source.text);
+        diagnostic.source_column = source.column;
+        diagnostic.source_length = source.length;
+    }
+}
+
 void print_diagnostics(std::ostream& out, const LoadResult& loaded) {
     const Lines lines = read_lines(loaded.diagnostics);
     for (const Diagnostic& diagnostic : loaded.diagnostics) {
         out << to_string(diagnostic) << '\n';
-        const auto file = lines.find(diagnostic.file);
-        if (file == lines.end()) {
-            continue;
-        }
-        const auto line = file->second.find(diagnostic.line);
-        if (line != file->second.end()) {
-            out << excerpt(line->second, diagnostic.line, diagnostic.column);
+        if (const std::string* const line = find_line(lines, diagnostic)) {
+            out << excerpt(*line, diagnostic.line, diagnostic.column);
         }
     }
     out << verdict(loaded) << '\n';

@@ -44,8 +44,9 @@ void raise_descriptor_limit() {
     }
 }
 
-void print_diagnostics(const config::LoadResult& loaded, bool json) {
+void print_diagnostics(config::LoadResult& loaded, bool json) {
     if (json) {
+        config::add_sources(loaded.diagnostics);
         std::cerr << config::to_json(loaded.diagnostics) << '\n';
     } else {
         config::print_diagnostics(std::cerr, loaded);
@@ -55,7 +56,7 @@ void print_diagnostics(const config::LoadResult& loaded, bool json) {
 int run(node::Options options, const std::vector<std::string>& arguments) {
     const std::string node_name = options.config_id.empty() ? host_name() : options.config_id;
     options.config_id = node_name;
-    const config::LoadResult loaded = node::load_configuration(options.config_path, node_name);
+    config::LoadResult loaded = node::load_configuration(options.config_path, node_name);
     if (options.check_only || !loaded.runnable()) {
         print_diagnostics(loaded, options.check_json);
         return loaded.exit_code();

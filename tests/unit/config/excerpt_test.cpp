@@ -34,16 +34,78 @@ TEST(Excerpt, APlaceBehindTheLineIsItsEnd) {
     EXPECT_EQ(excerpt("a", 1, 0), "    1 | a\n      | ^\n");
 }
 
-TEST(Excerpt, ATabIsABlankAndControlCharactersReachNoTerminal) {
+TEST(Excerpt, ControlCharactersReachNoTerminal) {
     EXPECT_EQ(excerpt("\tsta\x1b[2Jte \x9b\xc2\x9b", 3, 2),
-              "    3 |  sta?[2Jte ??\n"
-              "      |  ^~~~~~~~~\n");
+              "    3 |  sta\\x1b[2Jte \\x9b\\u009b\n"
+              "      |  ^~~~~~~~~~~~\n");
 }
 
 TEST(Excerpt, WhatIsNoUtf8ReachesNoTerminal) {
-    EXPECT_EQ(excerpt("a \xf5\x80\x80\x80 \xe2\x82 b", 1, 1),
-              "    1 | a ???? ?? b\n"
+    EXPECT_EQ(excerpt("a \xf5\x80 \xe2\x82 b", 1, 1),
+              "    1 | a \\xf5\\x80 \\xe2\\x82 b\n"
               "      | ^\n");
+}
+
+TEST(Excerpt, DirectionAndInvisibleCharactersAreEscaped) {
+    EXPECT_EQ(excerpt("a\u202eb\u2066 c\u200b\u00a0\ufeff \U000e0041 d", 1, 25),
+              "    1 | a\\u202eb\\u2066 c\\u200b\\u00a0\\ufeff \\U000e0041 d\n"
+              "      |" +
+                  std::string(47, ' ') + "^\n");
+}
+
+TEST(Excerpt, WideCharactersTakeTwoColumns) {
+    EXPECT_EQ(excerpt("router_id \u6771\u4eac x y", 1, 18),
+              "    1 | router_id \u6771\u4eac x y\n"
+              "      |                ^\n");
+    EXPECT_EQ(excerpt("a \u6771\u4eac \U0001f600 b", 1, 3),
+              "    1 | a \u6771\u4eac \U0001f600 b\n"
+              "      |   ^~~~\n");
+    EXPECT_EQ(excerpt("\U0001f600 b", 1, 6),
+              "    1 | \U0001f600 b\n"
+              "      |    ^\n");
+}
+
+TEST(Excerpt, CombiningMarksTakeNone) {
+    EXPECT_EQ(excerpt("na\u0308me x", 1, 8),
+              "    1 | na\u0308me x\n"
+              "      |      ^\n");
+    EXPECT_EQ(excerpt("na\u0308me x", 1, 1),
+              "    1 | na\u0308me x\n"
+              "      | ^~~~\n");
+    EXPECT_EQ(excerpt("\u0308", 1, 1), "    1 | \u0308\n      | ^\n");
+}
+
+TEST(Excerpt, ATabIsOneColumn) {
+    EXPECT_EQ(excerpt("\t\tx\ty", 1, 5),
+              "    1 |   x y\n"
+              "      |     ^\n");
+}
+
+TEST(Excerpt, APlaceInsideACharacterIsTheCharacter) {
+    for (const std::size_t column : {3U, 4U, 5U}) {
+        EXPECT_EQ(excerpt("a \u6771 b", 1, column), "    1 | a \u6771 b\n      |   ^~\n");
+    }
+}
+
+TEST(Excerpt, WideCharactersFitTheWindow) {
+    std::string line;
+    for (int i = 0; i < 1000; ++i) {
+        line += "\u6771";
+    }
+    const SourceLine source = source_line(line, 1501);
+    EXPECT_LE(source.indent + source.width, kExcerptWidth + 8);
+    EXPECT_TRUE(source.text.starts_with("...\u6771"));
+    EXPECT_TRUE(source.text.ends_with("\u6771..."));
+    EXPECT_EQ(source.column, 3U + 37U + 1U);
+}
+
+TEST(SourceLine, CountsCharacters) {
+    const SourceLine source = source_line("  n\u00e4me \u6771\u4eac", 9);
+    EXPECT_EQ(source.text, "  n\u00e4me \u6771\u4eac");
+    EXPECT_EQ(source.column, 8U);
+    EXPECT_EQ(source.length, 2U);
+    EXPECT_EQ(source.indent, 7U);
+    EXPECT_EQ(source.width, 4U);
 }
 
 TEST(Excerpt, ACharacterOfSeveralBytesTakesOnePlace) {
@@ -118,6 +180,26 @@ TEST(PrintDiagnostics, ShowsLinesOfEveryFileAndTheVerdict) {
                              "note: of the host\n"
                              "2 errors, 1 warning, 2 notes: it would run without what the errors "
                              "name (exit code 5)\n");
+}
+
+TEST(AddSources, GivesJsonTheLineWithoutSecrets) {
+    const std::string directory =
+        std::filesystem::temp_directory_path() / ("sources-" + std::to_string(getpid()));
+    std::filesystem::create_directory(directory);
+    const std::string file = directory + "/a.conf";
+    std::ofstream(file) << "  prioritty 100\nauth_pass geheim\n";
+    std::vector<Diagnostic> diagnostics{{file, 1, 3, Severity::Error, "first", ""},
+                                        {file, 2, 11, Severity::Error, "second", ""},
+                                        {"", 0, 0, Severity::Note, "of the host", ""}};
+    add_sources(diagnostics);
+    std::filesystem::remove_all(directory);
+    const std::string json = to_json(diagnostics);
+    EXPECT_THAT(json, HasSubstr("\"source\": \"  prioritty 100\", \"source_column\": 3, "
+                                "\"source_length\": 9}"));
+    EXPECT_THAT(json, HasSubstr("\"source\": \"auth_pass ...(hidden)\", \"source_column\": 10, "
+                                "\"source_length\": 1}"));
+    EXPECT_THAT(json, HasSubstr("\"of the host\", \"advice\": \"\"}"));
+    EXPECT_THAT(json, Not(HasSubstr("geheim")));
 }
 
 TEST(PrintDiagnostics, Verdicts) {

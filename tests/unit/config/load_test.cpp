@@ -165,7 +165,7 @@ TEST(Diagnostics, HaveAJsonForm) {
 
 TEST(Diagnostics, ContainNoControlCharacters) {
     const LoadResult result = load_text(std::string(kInstance) + "\x1b[31mred\n");
-    EXPECT_THAT(messages(result), HasSubstr("'?[31mred'"));
+    EXPECT_THAT(messages(result), HasSubstr("'\\x1b[31mred'"));
 }
 
 TEST(Diagnostics, AreLimitedButTheExitCodeStaysTrue) {
