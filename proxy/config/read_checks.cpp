@@ -305,7 +305,7 @@ constexpr auto kTcpTable = with_common(kTcpKeywords);
 constexpr auto kHttpTable = with_common(kHttpKeywords);
 constexpr auto kProgramTable = with_common(kProgramKeywords);
 
-/// Words of the other checkers; the note for the whole checker covers them.
+/// The words of the other checkers are named in the note for the whole checker.
 bool is_common(const Statement& statement) {
     return !statement.ignored && std::ranges::any_of(kCommonKeywords, [&](const auto& known) {
         return known.name == statement.keyword.text;
@@ -314,12 +314,23 @@ bool is_common(const Statement& statement) {
 
 /// Of a kind that tandem does not make.
 void read_other(CheckerDraft& checker, const Value& value) {
+    constexpr std::size_t kMostNamed = 20;
+    std::vector<Statement> known;
+    std::string lost;
+    std::size_t lost_count = 0;
+    for (const Statement& statement : value.statement.block) {
+        if (is_common(statement)) {
+            known.push_back(statement);
+        } else if (!statement.ignored && ++lost_count <= kMostNamed) {
+            lost += (lost.empty() ? "" : ", ") + statement.keyword.text;
+        }
+    }
     value.reporter.note(value.statement.keyword.at,
                         "'" + checker.kind +
                             "': tandem makes a TCP connect check to the same address and port "
-                            "instead");
-    std::vector<Statement> known;
-    std::ranges::copy_if(value.statement.block, std::back_inserter(known), is_common);
+                            "instead" +
+                            (lost.empty() ? "" : ", without " + lost) +
+                            (lost_count > kMostNamed ? "..." : ""));
     read_block(checker, known, "in this check", kCommonKeywords, kCheckerUnused, value.reporter);
 }
 

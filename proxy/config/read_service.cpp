@@ -138,7 +138,9 @@ void read_protocol(ServiceDraft& service, const Value& value) {
 
 void read_kind(ServiceDraft& service, const Value& value) {
     if (value.word != "NAT" && value.word != "DR" && value.word != "TUN") {
-        value.reporter.error(value.at, "unknown forwarding method '" + value.word + "' is ignored",
+        value.reporter.error(value.at,
+                             value.statement.keyword.text + ": unknown forwarding method '" +
+                                 value.word + "' is ignored",
                              "allowed: NAT, DR, TUN");
         return;
     }

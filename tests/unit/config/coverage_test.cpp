@@ -1,6 +1,8 @@
 // Every keyword that keepalived 2.2 to 2.4 knows is known here, in the block where it belongs.
 #include "tests/unit/config/memory_environment.hpp"
 
+#include <algorithm>
+#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -185,6 +187,67 @@ TEST_P(KeepalivedKeywords, AreKnownWhereTheyBelong) {
     for (const std::string& keyword : words(block.keywords)) {
         const std::string said = messages(load_text(block.begin + statement(keyword) + block.end));
         EXPECT_THAT(said, Not(HasSubstr("unknown keyword"))) << keyword;
+    }
+}
+
+/// With a value that fits (`keyword 1`), these do what keepalived's documentation says; nothing has
+/// to be said about them. Whatever is in none of the lists must be named in a diagnostic.
+const std::map<std::string, std::string> kHonoured{
+    {"global_defs",
+     "enable_script_security router_id script_user vrrp_delay_after_boot vrrp_down_timer_adverts "
+     "vrrp_garp_interval vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat "
+     "vrrp_garp_master_delay vrrp_garp_master_refresh vrrp_garp_master_refresh_repeat "
+     "vrrp_garp_master_repeat vrrp_gna_interval vrrp_rt_priority vrrp_startup_delay"},
+    {"vrrp_instance",
+     "accept advert_int authentication dont_track_primary down_timer_adverts "
+     "garp_lower_prio_delay garp_lower_prio_repeat garp_master_delay garp_master_refresh "
+     "garp_master_refresh_repeat garp_master_repeat native_ipv6 no_virtual_ipaddress nopreempt "
+     "preempt preempt_delay priority track_file track_interface track_process track_script "
+     "virtual_ipaddress_excluded virtual_router_id virtual_routes"},
+    {"virtual_server",
+     "connect_timeout delay_before_retry delay_loop persistence_granularity persistence_timeout "
+     "quorum retry virtualhost warmup weight lvs_sched"},
+    {"real_server",
+     "TCP_CHECK connect_timeout delay_before_retry delay_loop retry uthreshold virtualhost warmup "
+     "weight"},
+    {"TCP_CHECK", "connect_port connect_timeout delay_before_retry delay_loop retry warmup"},
+    {"HTTP_GET",
+     "connect_port connect_timeout delay_before_retry delay_loop nb_get_retry retry sni_name url "
+     "virtualhost warmup"},
+    {"SSL_GET",
+     "connect_port connect_timeout delay_before_retry delay_loop nb_get_retry retry sni_name url "
+     "virtualhost warmup"},
+    {"MISC_CHECK",
+     "connect_port connect_timeout delay_before_retry delay_loop misc_path misc_timeout retry user "
+     "warmup"},
+    {"SMTP_CHECK", "connect_port connect_timeout delay_before_retry delay_loop retry warmup"},
+    {"DNS_CHECK", "connect_port connect_timeout delay_before_retry delay_loop retry warmup"},
+    {"UDP_CHECK", "connect_port connect_timeout delay_before_retry delay_loop retry warmup"},
+    {"PING_CHECK", "connect_port connect_timeout delay_before_retry delay_loop retry warmup"},
+    {"url", "regex regex_max_offset regex_min_offset virtualhost"},
+    {"vrrp_sync_group",
+     "notify notify_backup notify_fault notify_master notify_stop sync_group_tracking_weight "
+     "track_file track_interface track_process track_script"},
+    {"vrrp_script", "fall init_fail interval rise timeout user weight"},
+    {"vrrp_track_process",
+     "delay fork_delay full_command quorum quorum_max terminate_delay weight"},
+    {"vrrp_track_file", "init_file weight"},
+    {"the top level", "global_defs"},
+};
+
+TEST_P(KeepalivedKeywords, AreNeverIgnoredInSilence) {
+    const Block& block = GetParam();
+    const auto found = kHonoured.find(block.name);
+    const std::vector<std::string> honoured =
+        words(found == kHonoured.end() ? std::string() : found->second);
+    for (std::string keyword : words(block.keywords)) {
+        const std::string said = messages(load_text(block.begin + statement(keyword) + block.end));
+        if (keyword.ends_with("{}")) {
+            keyword.resize(keyword.size() - 2);
+        }
+        if (std::ranges::find(honoured, keyword) == honoured.end()) {
+            EXPECT_THAT(said, HasSubstr(keyword)) << block.name;
+        }
     }
 }
 
