@@ -366,7 +366,7 @@ class Node {
         ReloadPlan plan;
         std::string problem = stopping_    ? "the node is stopping"
                               : reloading_ ? "another reload is being applied"
-                                           : unusable(*loaded);
+                                           : reload_problem(*loaded);
         if (problem.empty()) {
             plan = plan_reload(model_, loaded->model);
             problem = obstacle(plan);
@@ -405,16 +405,6 @@ class Node {
         } else {
             reload({{"signal", "SIGHUP"}}, [](const control::Reply&) {});
         }
-    }
-
-    static std::string unusable(const config::LoadResult& loaded) {
-        if (loaded.runnable()) {
-            return {};
-        }
-        const auto worst = std::ranges::find(loaded.diagnostics, config::Severity::Fatal,
-                                             &config::Diagnostic::severity);
-        return worst == loaded.diagnostics.end() ? "the file cannot be used"
-                                                 : config::to_string(*worst);
     }
 
     static std::string obstacle(const ReloadPlan& plan) {

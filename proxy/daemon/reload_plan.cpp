@@ -105,6 +105,28 @@ bool begins_anew(const config::InstanceSettings& before, const config::InstanceS
            owned != (is.priority == vrrp::kOwnerPriority);
 }
 
+std::string reload_problem(const config::LoadResult& loaded) {
+    constexpr std::size_t kMostNamed = 3;
+    std::vector<std::string> named;
+    std::size_t count = 0;
+    // What cannot run at all first.
+    for (const bool fatal : {true, false}) {
+        for (const config::Diagnostic& diagnostic : loaded.diagnostics) {
+            if (diagnostic.severity >= config::Severity::Error &&
+                (diagnostic.severity == config::Severity::Fatal) == fatal &&
+                ++count <= kMostNamed) {
+                named.push_back(config::to_string(diagnostic));
+            }
+        }
+    }
+    if (count == 0) {
+        return loaded.runnable() ? std::string{} : "the file cannot be used";
+    }
+    return "the file has " + std::to_string(count) + (count == 1 ? " error: " : " errors: ") +
+           boost::algorithm::join(named, "; ") + (count > kMostNamed ? "; ..." : "") +
+           "; tandemd -t shows all of them";
+}
+
 ReloadPlan plan_reload(const config::Model& running, const config::Model& wanted) {
     ReloadPlan plan;
     plan.services = compare(running.services, wanted.services);

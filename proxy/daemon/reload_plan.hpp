@@ -1,6 +1,7 @@
 // What a reload has to do, and what it cannot. Pure.
 #pragma once
 
+#include "proxy/config/load.hpp"
 #include "proxy/config/model.hpp"
 
 #include <string>
@@ -34,6 +35,11 @@ struct ReloadPlan {
         return services.empty() && instances.empty() && others.empty() && obstacles.empty();
     }
 };
+
+/// Why this file is not taken while another configuration runs: the first errors in it. Empty: it
+/// is taken. At a start what is right runs without the rest; at a reload that would be a running
+/// service that a typing error takes away.
+std::string reload_problem(const config::LoadResult& loaded);
 
 ReloadPlan plan_reload(const config::Model& running, const config::Model& wanted);
 

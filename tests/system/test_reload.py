@@ -72,6 +72,14 @@ def test_what_cannot_run_or_needs_a_restart_changes_nothing(pair):
     refused = node.tandemctl("reload")
     assert refused.returncode == 3
     assert "nothing has changed" in refused.stdout + refused.stderr
+    # A typing error must not take a running service away.
+    with open(node.configuration, "w", encoding="ascii") as handle:
+        handle.write(good.replace("virtual_server ", "virtual_serve "))
+    typing_error = node.tandemctl("reload")
+    assert typing_error.returncode == 3
+    said = typing_error.stdout + typing_error.stderr
+    assert "unknown keyword 'virtual_serve'" in said and "tandemd -t" in said
+    assert service_names(node) == [f"{lab.vip}:80"]
     os.unlink(node.configuration)
     assert node.tandemctl("reload").returncode == 3
 
@@ -87,7 +95,7 @@ def test_what_cannot_run_or_needs_a_restart_changes_nothing(pair):
     with open(node.configuration, "w", encoding="ascii") as handle:
         handle.write(good)
     assert node.tandemctl("reload").returncode == 0
-    assert len(node.events("NODE_RELOAD_REFUSED")) == 3
+    assert len(node.events("NODE_RELOAD_REFUSED")) == 4
 
 
 def test_a_changed_check_keeps_what_is_known_of_its_server(pair):

@@ -28,6 +28,30 @@ config::Model model() {
     return model;
 }
 
+config::LoadResult loaded(const std::vector<config::Severity>& severities) {
+    config::LoadResult result;
+    for (const config::Severity severity : severities) {
+        const auto line = static_cast<unsigned>(result.diagnostics.size()) + 1;
+        result.diagnostics.push_back({"a.conf", line, 1, severity, "wrong", ""});
+    }
+    return result;
+}
+
+TEST(ReloadProblem, WarningsAreNone) {
+    using enum config::Severity;
+    EXPECT_EQ(reload_problem(loaded({})), "");
+    EXPECT_EQ(reload_problem(loaded({Note, Warning})), "");
+}
+
+TEST(ReloadProblem, NamesTheFirstErrorsAndTheWorstFirst) {
+    using enum config::Severity;
+    EXPECT_EQ(reload_problem(loaded({Warning, Error})),
+              "the file has 1 error: a.conf:2:1: error: wrong; tandemd -t shows all of them");
+    EXPECT_EQ(reload_problem(loaded({Error, Security, Fatal, Error})),
+              "the file has 4 errors: a.conf:3:1: fatal: wrong; a.conf:1:1: error: wrong; "
+              "a.conf:2:1: security: wrong; ...; tandemd -t shows all of them");
+}
+
 TEST(ReloadPlan, TheSameChangesNothing) {
     const ReloadPlan plan = plan_reload(model(), model());
     EXPECT_TRUE(plan.changes_nothing());
