@@ -1,5 +1,6 @@
 #include "proxy/config/expander.hpp"
 
+#include "proxy/config/keyword_lists.hpp"
 #include "proxy/config/secret.hpp"
 
 #include <algorithm>
@@ -9,6 +10,10 @@
 
 namespace tandem::config {
 namespace {
+
+constexpr KeywordForm kIncludes[] = {{"include", word()},  {"includer", word()},
+                                     {"includem", word()}, {"includew", word()},
+                                     {"includeb", word()}, {"includea", word()}};
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
@@ -291,6 +296,10 @@ void Expander::continue_definition(const Text& text) {
     }
 }
 
+KeywordList include_keywords() {
+    return list_keywords(kIncludes);
+}
+
 /// include: nothing has to exist. Variants: r readable, m a match, w a match for each wildcard
 /// pattern, b a match for each alternative in braces, a all of these.
 bool Expander::include(const Text& text) {
@@ -303,10 +312,12 @@ bool Expander::include(const Text& text) {
     while (end < chars.size() && !is_blank(chars[end]) && chars[end] != '"') {
         ++end;
     }
-    const std::string variant = chars.substr(kKeyword.size(), end - kKeyword.size());
-    if (variant.size() > 1 || std::string_view("rmwba").find(variant) == std::string_view::npos) {
+    const auto* const found =
+        std::ranges::find(kIncludes, std::string_view(chars).substr(0, end), &KeywordForm::name);
+    if (found == std::end(kIncludes)) {
         return false;
     }
+    const std::string_view variant = found->name.substr(kKeyword.size());
     const std::string pattern =
         unquoted(definitions_.substitute(text.slice(end).trimmed()).chars());
     if (pattern.empty()) {

@@ -19,11 +19,6 @@ std::string format_bound(const ValueSpec& spec, std::int64_t bound) {
                                        : std::to_string(bound);
 }
 
-std::string format_range(const ValueSpec& spec) {
-    const std::string unit = spec.kind == Kind::Duration ? " seconds" : "";
-    return format_bound(spec, spec.least) + " to " + format_bound(spec, spec.most) + unit;
-}
-
 void reject(const Value& value, const std::string& problem, const std::string& advice) {
     value.reporter.error(
         value.at, value.statement.keyword.text + ": " + problem + "; the line is ignored", advice);
@@ -94,6 +89,11 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
 }
 
 }  // namespace
+
+std::string format_range(const ValueSpec& spec) {
+    const std::string unit = spec.kind == Kind::Duration ? " seconds" : "";
+    return format_bound(spec, spec.least) + " to " + format_bound(spec, spec.most) + unit;
+}
 
 std::chrono::milliseconds Value::milliseconds() const {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -98,6 +99,36 @@ struct Unused {
     /// Separated by single spaces.
     std::string_view names;
 };
+
+/// A table without what its keywords do; for those who describe it.
+struct KeywordForm {
+    std::string_view name;
+    ValueSpec value;
+};
+struct KeywordList {
+    std::vector<KeywordForm> keywords;
+    std::vector<Unused> unused;
+};
+
+/// Of any table whose entries have a name and the kind of the value.
+template <class Entry, std::size_t N>
+KeywordList list_keywords(const Entry (&keywords)[N]) {
+    KeywordList list;
+    for (const Entry& keyword : keywords) {
+        list.keywords.push_back({keyword.name, keyword.value});
+    }
+    return list;
+}
+
+template <class Entry, std::size_t N, std::size_t M>
+KeywordList list_keywords(const Entry (&keywords)[N], const Unused (&unused)[M]) {
+    KeywordList list = list_keywords(keywords);
+    list.unused.assign(std::begin(unused), std::end(unused));
+    return list;
+}
+
+/// "1 to 255", "0.01 to 255 seconds". @pre a kind with a range.
+std::string format_range(const ValueSpec& spec);
 
 /// Checks the words of a statement against the kind; reports and gives false when they are wrong.
 bool read_value(const ValueSpec& spec, Value& value);

@@ -1,6 +1,6 @@
 // Lines of virtual_ipaddress: ADDRESS[/LENGTH] with options in any order.
 #include "proxy/config/draft.hpp"
-#include "proxy/config/keyword.hpp"
+#include "proxy/config/keyword_lists.hpp"
 
 #include <algorithm>
 #include <array>
@@ -37,6 +37,11 @@ IpAddress network_edge(const netlink::VirtualAddress& address, bool ones) {
     return boost::asio::ip::address_v4(ones ? bits | host : bits & ~host);
 }
 
+constexpr std::string_view kIgnoredWithValue = "peer preferred_lft";
+constexpr std::string_view kIgnored =
+    "home mngtmpaddr noprefixroute autojoin no_track track_group use_vmac";
+constexpr std::string_view kIgnoredText = "has no effect";
+
 /// Reads the options of one address line.
 class OptionReader {
   public:
@@ -52,48 +57,6 @@ class OptionReader {
             }
         }
         return true;
-    }
-
-  private:
-    bool read_option(const Word& option) {
-        if (option.text == "dev") {
-            return read_interface(option);
-        }
-        if (option.text == "label") {
-            return read_label(option);
-        }
-        if (option.text == "brd" || option.text == "broadcast") {
-            read_broadcast(option);
-        } else if (option.text == "scope") {
-            read_scope(option);
-        } else if (option.text == "-nodad") {
-            address_.duplicate_address_detection = true;
-        } else if (option.text == "peer" || option.text == "preferred_lft") {
-            argument(option);
-            unused(option);
-        } else if (option.text == "home" || option.text == "mngtmpaddr" ||
-                   option.text == "noprefixroute" || option.text == "autojoin" ||
-                   option.text == "no_track" || option.text == "track_group" ||
-                   option.text == "use_vmac") {
-            unused(option);
-        } else {
-            reporter_.error(option.at, "unknown address option '" + option.text + "' is ignored",
-                            "allowed: dev, label, brd, scope, -nodad and others of keepalived");
-        }
-        return true;
-    }
-
-    /// The word behind an option; null and a diagnostic when it is missing.
-    const Word* argument(const Word& option) {
-        if (next_ == words_.size()) {
-            reporter_.error(option.at, option.text + ": a value is missing; the option is ignored");
-            return nullptr;
-        }
-        return &words_[next_++];
-    }
-
-    void unused(const Word& option) {
-        reporter_.note(option.at, "address option '" + option.text + "' has no effect");
     }
 
     bool read_interface(const Word& option) {
@@ -127,10 +90,10 @@ class OptionReader {
         return true;
     }
 
-    void read_broadcast(const Word& option) {
+    bool read_broadcast(const Word& option) {
         const Word* value = argument(option);
         if (value == nullptr) {
-            return;
+            return true;
         }
         if (address_.address.is_v6()) {
             reporter_.error(value->at, "IPv6 has no broadcast address; the option is ignored");
@@ -143,12 +106,13 @@ class OptionReader {
                             "'" + value->text + "' is not an IPv4 address; the option is ignored",
                             "write brd ADDRESS, brd + or brd -");
         }
+        return true;
     }
 
-    void read_scope(const Word& option) {
+    bool read_scope(const Word& option) {
         const Word* value = argument(option);
         if (value == nullptr) {
-            return;
+            return true;
         }
         if (const auto scope = parse_scope(value->text)) {
             address_.scope = *scope;
@@ -156,6 +120,29 @@ class OptionReader {
             reporter_.error(value->at, "unknown scope '" + value->text + "' is ignored",
                             "allowed: global, site, link, host, nowhere or 0 to 255");
         }
+        return true;
+    }
+
+    bool read_detection(const Word&) {
+        address_.duplicate_address_detection = true;
+        return true;
+    }
+
+  private:
+    bool read_option(const Word& option);
+
+    /// The word behind an option; null and a diagnostic when it is missing.
+    const Word* argument(const Word& option) {
+        if (next_ == words_.size()) {
+            reporter_.error(option.at, option.text + ": a value is missing; the option is ignored");
+            return nullptr;
+        }
+        return &words_[next_++];
+    }
+
+    void unused(const Word& option) {
+        reporter_.note(option.at,
+                       "address option '" + option.text + "' " + std::string(kIgnoredText));
     }
 
     netlink::VirtualAddress& address_;
@@ -164,7 +151,46 @@ class OptionReader {
     std::size_t next_ = 0;
 };
 
+struct OptionKeyword {
+    std::string_view name;
+    ValueSpec value;
+    /// False: the whole address must be dropped.
+    bool (OptionReader::*read)(const Word&);
+};
+constexpr OptionKeyword kOptions[] = {
+    {"dev", word(), &OptionReader::read_interface},
+    {"label", word(), &OptionReader::read_label},
+    {"brd", word(), &OptionReader::read_broadcast},
+    {"broadcast", word(), &OptionReader::read_broadcast},
+    {"scope", word(), &OptionReader::read_scope},
+    {"-nodad", flag(), &OptionReader::read_detection},
+};
+
+bool OptionReader::read_option(const Word& option) {
+    const auto* found = std::ranges::find(kOptions, option.text, &OptionKeyword::name);
+    if (found != std::end(kOptions)) {
+        return (this->*found->read)(option);
+    }
+    if (has_name(kIgnoredWithValue, option.text)) {
+        argument(option);
+        unused(option);
+    } else if (has_name(kIgnored, option.text)) {
+        unused(option);
+    } else {
+        reporter_.error(option.at, "unknown address option '" + option.text + "' is ignored",
+                        "allowed: dev, label, brd, scope, -nodad and others of keepalived");
+    }
+    return true;
+}
+
 }  // namespace
+
+KeywordList address_keywords() {
+    KeywordList list = list_keywords(kOptions);
+    list.unused = {{Treatment::Note, kIgnoredText, "", kIgnoredWithValue},
+                   {Treatment::Note, kIgnoredText, "", kIgnored}};
+    return list;
+}
 
 void read_addresses(std::vector<AddressDraft>& addresses, const std::vector<Statement>& block,
                     Reporter& reporter) {

@@ -1,5 +1,6 @@
 #include "proxy/config/read_checks.hpp"
 
+#include "proxy/config/keyword_lists.hpp"
 #include "proxy/config/read_command.hpp"
 
 #include <algorithm>
@@ -335,6 +336,26 @@ void read_other(CheckerDraft& checker, const Value& value) {
 }
 
 }  // namespace
+
+KeywordList check_keywords() {
+    return list_keywords(kCommonKeywords, kCheckerUnused);
+}
+
+KeywordList tcp_check_keywords() {
+    return list_keywords(kTcpKeywords);
+}
+
+KeywordList http_check_keywords() {
+    return list_keywords(kHttpKeywords);
+}
+
+KeywordList url_keywords() {
+    return list_keywords(kUrlKeywords, kUrlUnused);
+}
+
+KeywordList program_check_keywords() {
+    return list_keywords(kProgramKeywords);
+}
 
 void read_host(std::string& host, const Value& value) {
     if (!is_plain(value.word)) {

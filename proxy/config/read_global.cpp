@@ -1,5 +1,6 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
+#include "proxy/config/keyword_lists.hpp"
 #include "proxy/config/read_access_log.hpp"
 #include "proxy/config/read_command.hpp"
 
@@ -203,6 +204,10 @@ constexpr Unused kUnused[] = {
 };
 
 }  // namespace
+
+KeywordList global_keywords() {
+    return list_keywords(kKeywords, kUnused);
+}
 
 void read_global(GlobalDraft& draft, const std::vector<Statement>& block, Reporter& reporter) {
     read_block(draft, block, "in global_defs", kKeywords, kUnused, reporter);

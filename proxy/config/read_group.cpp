@@ -1,6 +1,7 @@
 // vrrp_sync_group.
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
+#include "proxy/config/keyword_lists.hpp"
 #include "proxy/config/read_command.hpp"
 
 namespace tandem::config {
@@ -49,6 +50,10 @@ constexpr Unused kUnused[] = {
 };
 
 }  // namespace
+
+KeywordList group_keywords() {
+    return list_keywords(kKeywords, kUnused);
+}
 
 void read_group(GroupDraft& draft, const std::vector<Statement>& block, Reporter& reporter) {
     read_block(draft, block, "in vrrp_sync_group", kKeywords, kUnused, reporter);

@@ -1,6 +1,7 @@
 // auth_hmac. Read by hand, because the usual messages quote what is written, and here that may be
 // a key.
 #include "proxy/config/draft.hpp"
+#include "proxy/config/keyword_lists.hpp"
 #include "proxy/config/value.hpp"
 
 #include <algorithm>
@@ -15,29 +16,8 @@ class HmacReader {
   public:
     HmacReader(HmacDraft& draft, Reporter& reporter) : draft_(draft), reporter_(reporter) {}
 
-    void read(const Statement& line) {
-        const std::string& keyword = line.keyword.text;
-        if (keyword == "key") {
-            read_key(line);
-        } else if (keyword == "active_key") {
-            if (const auto id = number(line, 1, 255)) {
-                draft_.active_key = {static_cast<std::uint8_t>(*id), line.arguments.front().at};
-            }
-        } else if (keyword == "time_window") {
-            if (const auto seconds = number(line, 1, 300)) {
-                draft_.time_window = std::chrono::seconds{*seconds};
-            }
-        } else if (keyword == "anti_replay") {
-            read_anti_replay(line);
-        } else if (keyword == "mode") {
-            read_mode(line);
-        } else {
-            reporter_.error(line.keyword.at, "unknown keyword in auth_hmac; the line is ignored",
-                            "allowed: key, active_key, anti_replay, time_window, mode");
-        }
-    }
+    void read(const Statement& line);
 
-  private:
     void read_key(const Statement& line) {
         const auto id =
             line.arguments.empty() ? std::nullopt : parse_integer(line.arguments.front().text);
@@ -56,6 +36,18 @@ class HmacReader {
             return;
         }
         draft_.keys.push_back({number, line.arguments[1].text, line.arguments[1].at});
+    }
+
+    void read_active_key(const Statement& line) {
+        if (const auto id = number(line, 1, 255)) {
+            draft_.active_key = {static_cast<std::uint8_t>(*id), line.arguments.front().at};
+        }
+    }
+
+    void read_time_window(const Statement& line) {
+        if (const auto seconds = number(line, 1, 300)) {
+            draft_.time_window = std::chrono::seconds{*seconds};
+        }
     }
 
     void read_anti_replay(const Statement& line) {
@@ -84,6 +76,7 @@ class HmacReader {
         reject(line, "enforce, permissive, receive-only");
     }
 
+  private:
     std::optional<std::int64_t> number(const Statement& line, std::int64_t least,
                                        std::int64_t most) {
         const auto value = parse_integer(word(line));
@@ -108,7 +101,34 @@ class HmacReader {
     Reporter& reporter_;
 };
 
+struct HmacKeyword {
+    std::string_view name;
+    ValueSpec value;
+    void (HmacReader::*read)(const Statement&);
+};
+constexpr HmacKeyword kKeywords[] = {
+    {"key", word(), &HmacReader::read_key},
+    {"active_key", integer(1, 255), &HmacReader::read_active_key},
+    {"anti_replay", word(), &HmacReader::read_anti_replay},
+    {"time_window", integer(1, 300), &HmacReader::read_time_window},
+    {"mode", word(), &HmacReader::read_mode},
+};
+
+void HmacReader::read(const Statement& line) {
+    const auto* found = std::ranges::find(kKeywords, line.keyword.text, &HmacKeyword::name);
+    if (found != std::end(kKeywords)) {
+        (this->*found->read)(line);
+        return;
+    }
+    reporter_.error(line.keyword.at, "unknown keyword in auth_hmac; the line is ignored",
+                    "allowed: key, active_key, anti_replay, time_window, mode");
+}
+
 }  // namespace
+
+KeywordList hmac_keywords() {
+    return list_keywords(kKeywords);
+}
 
 void read_hmac(HmacDraft& draft, const std::vector<Statement>& block, Reporter& reporter) {
     HmacReader reader(draft, reporter);

@@ -1,5 +1,6 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
+#include "proxy/config/keyword_lists.hpp"
 #include "proxy/config/read_command.hpp"
 
 #include <utility>
@@ -31,22 +32,24 @@ void read_priority(InstanceDraft& instance, const Value& value) {
     instance.priority = valid ? static_cast<std::uint8_t>(*priority) : vrrp::kDefaultPriority;
 }
 
+constexpr Keyword<InstanceDraft> kAuthenticationKeywords[] = {
+    {"auth_type", word(),
+     [](InstanceDraft& i, const Value& v) {
+         i.auth_type = Located<std::string>{v.word, v.at};
+     }},
+    {"auth_pass", word(),
+     [](InstanceDraft& i, const Value& v) {
+         i.auth_pass = Located<std::string>{v.word, v.at};
+     }},
+};
+
+constexpr Unused kAuthenticationUnused[] = {{Treatment::Error,
+                                             "belongs in vrrp_instance, not in authentication",
+                                             "move the block out", "auth_hmac"}};
+
 void read_authentication(InstanceDraft& instance, const Value& value) {
-    constexpr Keyword<InstanceDraft> kKeywords[] = {
-        {"auth_type", word(),
-         [](InstanceDraft& i, const Value& v) {
-             i.auth_type = Located<std::string>{v.word, v.at};
-         }},
-        {"auth_pass", word(),
-         [](InstanceDraft& i, const Value& v) {
-             i.auth_pass = Located<std::string>{v.word, v.at};
-         }},
-    };
-    constexpr Unused kUnused[] = {{Treatment::Error,
-                                   "belongs in vrrp_instance, not in authentication",
-                                   "move the block out", "auth_hmac"}};
-    read_block(instance, value.statement.block, "in authentication", kKeywords, kUnused,
-               value.reporter);
+    read_block(instance, value.statement.block, "in authentication", kAuthenticationKeywords,
+               kAuthenticationUnused, value.reporter);
 }
 
 void read_hmac_block(InstanceDraft& instance, const Value& value) {
@@ -251,6 +254,14 @@ constexpr Unused kUnused[] = {
 };
 
 }  // namespace
+
+KeywordList instance_keywords() {
+    return list_keywords(kKeywords, kUnused);
+}
+
+KeywordList authentication_keywords() {
+    return list_keywords(kAuthenticationKeywords, kAuthenticationUnused);
+}
 
 void read_instance(InstanceDraft& draft, const std::vector<Statement>& block, Reporter& reporter) {
     read_block(draft, block, "in vrrp_instance", kKeywords, kUnused, reporter);

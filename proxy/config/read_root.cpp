@@ -1,5 +1,6 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
+#include "proxy/config/keyword_lists.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -155,6 +156,10 @@ constexpr Unused kUnused[] = {
 };
 
 }  // namespace
+
+KeywordList root_keywords() {
+    return list_keywords(kKeywords, kUnused);
+}
 
 void read_root(Drafts& drafts, const std::vector<Statement>& statements, Reporter& reporter) {
     read_block(drafts, statements, "at the top level", kKeywords, kUnused, reporter);

@@ -1,6 +1,6 @@
 // Lines of virtual_routes: ip route's syntax, the part of it that moves with an address.
 #include "proxy/config/draft.hpp"
-#include "proxy/config/keyword.hpp"
+#include "proxy/config/keyword_lists.hpp"
 
 #include <algorithm>
 #include <array>
@@ -53,9 +53,13 @@ std::optional<unsigned> named(const Named (&names)[N], const std::string& text) 
 
 /// Options without an effect on where packets go, with one argument.
 constexpr std::string_view kTuning =
-    "tos dsfield mtu hoplimit advmss rtt rttvar reordering window cwnd ssthresh rto_min initcwnd "
-    "initrwnd features quickack congctl realms pref fastopen_no_cookie expires ttl-propagate";
+    "proto protocol tos dsfield mtu hoplimit advmss rtt rttvar reordering window cwnd ssthresh "
+    "rto_min initcwnd initrwnd features quickack congctl realms pref fastopen_no_cookie expires "
+    "ttl-propagate";
 constexpr std::string_view kFlags = "append inet6 no_track";
+constexpr std::string_view kIgnoredText = "has no effect";
+constexpr std::string_view kSeveral = "nexthop or";
+constexpr std::string_view kSeveralText = "routes with several gateways are not supported";
 
 /// Reads one line; false from any step drops the route.
 class RouteReader {
@@ -80,49 +84,55 @@ class RouteReader {
         return check();
     }
 
-  private:
-    bool read_option(const Word& option) {
-        const std::string& name = option.text;
-        if (name == "to") {
-            const Word* value = argument(option);
-            return value != nullptr && read_destination(*value);
-        }
-        if (name == "via" || name == "gw") {
-            return read_address(option, draft_.route.gateway);
-        }
-        if (name == "src") {
-            return read_address(option, draft_.route.source);
-        }
-        if (name == "dev" || name == "oif") {
-            const Word* value = argument(option);
-            if (value != nullptr && value->text.size() > kLongestInterface) {
-                return drop(*value, "'" + value->text + "' is no interface name");
-            }
-            draft_.route.interface = value != nullptr ? value->text : std::string();
-            return value != nullptr;
-        }
-        if (name == "table" || name == "metric" || name == "priority" || name == "preference" ||
-            name == "scope") {
-            return read_number(option);
-        }
-        if (name == "onlink") {
-            draft_.route.onlink = true;
-            return true;
-        }
-        if (name == "proto" || name == "protocol" || has_name(kTuning, name)) {
-            reporter_.note(option.at, "route option '" + name + "' has no effect");
-            return argument(option) != nullptr;
-        }
-        if (has_name(kFlags, name)) {
-            reporter_.note(option.at, "route option '" + name + "' has no effect");
-            return true;
-        }
-        if (name == "nexthop" || name == "or") {
-            return drop(option, "routes with several gateways are not supported");
-        }
-        return destination_ ? drop(option, "unknown route option '" + name + "'")
-                            : read_destination(option);
+    bool read_to(const Word& option) {
+        const Word* value = argument(option);
+        return value != nullptr && read_destination(*value);
     }
+
+    bool read_gateway(const Word& option) { return read_address(option, draft_.route.gateway); }
+
+    bool read_source(const Word& option) { return read_address(option, draft_.route.source); }
+
+    bool read_interface(const Word& option) {
+        const Word* value = argument(option);
+        if (value != nullptr && value->text.size() > kLongestInterface) {
+            return drop(*value, "'" + value->text + "' is no interface name");
+        }
+        draft_.route.interface = value != nullptr ? value->text : std::string();
+        return value != nullptr;
+    }
+
+    bool read_on_link(const Word&) {
+        draft_.route.onlink = true;
+        return true;
+    }
+
+    bool read_number(const Word& option) {
+        const Word* value = argument(option);
+        if (value == nullptr) {
+            return false;
+        }
+        const bool scope = option.text == "scope";
+        const bool table = option.text == "table";
+        const auto name = scope   ? named(kScopes, value->text)
+                          : table ? named(kTables, value->text)
+                                  : std::nullopt;
+        const auto number = name ? std::optional<std::int64_t>(*name) : parse_integer(value->text);
+        const std::int64_t most = scope ? 255 : 0xffff'ffffLL;
+        if (!number || *number < (table ? 1 : 0) || *number > most) {
+            return drop(*value, option.text + " '" + value->text + "' is not possible");
+        }
+        if (scope) {
+            draft_.route.scope = static_cast<std::uint8_t>(*number);
+        } else {
+            (table ? draft_.route.table : draft_.route.metric) =
+                static_cast<std::uint32_t>(*number);
+        }
+        return true;
+    }
+
+  private:
+    bool read_option(const Word& option);
 
     /// The word behind an option; null and a diagnostic when it is missing.
     const Word* argument(const Word& option) {
@@ -176,30 +186,6 @@ class RouteReader {
         return target || drop(*value, "'" + value->text + "' is not an address");
     }
 
-    bool read_number(const Word& option) {
-        const Word* value = argument(option);
-        if (value == nullptr) {
-            return false;
-        }
-        const bool scope = option.text == "scope";
-        const bool table = option.text == "table";
-        const auto name = scope   ? named(kScopes, value->text)
-                          : table ? named(kTables, value->text)
-                                  : std::nullopt;
-        const auto number = name ? std::optional<std::int64_t>(*name) : parse_integer(value->text);
-        const std::int64_t most = scope ? 255 : 0xffff'ffffLL;
-        if (!number || *number < (table ? 1 : 0) || *number > most) {
-            return drop(*value, option.text + " '" + value->text + "' is not possible");
-        }
-        if (scope) {
-            draft_.route.scope = static_cast<std::uint8_t>(*number);
-        } else {
-            (table ? draft_.route.table : draft_.route.metric) =
-                static_cast<std::uint32_t>(*number);
-        }
-        return true;
-    }
-
     bool check() {
         netlink::VirtualRoute& route = draft_.route;
         if (!destination_) {
@@ -231,7 +217,54 @@ class RouteReader {
     bool is_default_ = false;
 };
 
+struct OptionKeyword {
+    std::string_view name;
+    ValueSpec value;
+    /// False: the whole route must be dropped.
+    bool (RouteReader::*read)(const Word&);
+};
+constexpr OptionKeyword kOptions[] = {
+    {"to", word(), &RouteReader::read_to},
+    {"via", address(), &RouteReader::read_gateway},
+    {"gw", address(), &RouteReader::read_gateway},
+    {"src", address(), &RouteReader::read_source},
+    {"dev", word(), &RouteReader::read_interface},
+    {"oif", word(), &RouteReader::read_interface},
+    {"table", word(), &RouteReader::read_number},
+    {"metric", word(), &RouteReader::read_number},
+    {"priority", word(), &RouteReader::read_number},
+    {"preference", word(), &RouteReader::read_number},
+    {"scope", word(), &RouteReader::read_number},
+    {"onlink", flag(), &RouteReader::read_on_link},
+};
+
+bool RouteReader::read_option(const Word& option) {
+    const auto* found = std::ranges::find(kOptions, option.text, &OptionKeyword::name);
+    if (found != std::end(kOptions)) {
+        return (this->*found->read)(option);
+    }
+    const bool tuning = has_name(kTuning, option.text);
+    if (tuning || has_name(kFlags, option.text)) {
+        reporter_.note(option.at,
+                       "route option '" + option.text + "' " + std::string(kIgnoredText));
+        return !tuning || argument(option) != nullptr;
+    }
+    if (has_name(kSeveral, option.text)) {
+        return drop(option, std::string(kSeveralText));
+    }
+    return destination_ ? drop(option, "unknown route option '" + option.text + "'")
+                        : read_destination(option);
+}
+
 }  // namespace
+
+KeywordList route_keywords() {
+    KeywordList list = list_keywords(kOptions);
+    list.unused = {{Treatment::Note, kIgnoredText, "", kTuning},
+                   {Treatment::Note, kIgnoredText, "", kFlags},
+                   {Treatment::Error, kSeveralText, "", kSeveral}};
+    return list;
+}
 
 void read_routes(std::vector<RouteDraft>& routes, const std::vector<Statement>& block,
                  Reporter& reporter) {

@@ -1,5 +1,6 @@
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
+#include "proxy/config/keyword_lists.hpp"
 #include "proxy/config/read_access_log.hpp"
 #include "proxy/config/read_checks.hpp"
 #include "proxy/config/read_limits.hpp"
@@ -330,6 +331,14 @@ std::optional<ServiceDraft> read_group_service(const Statement& statement, Posit
 }
 
 }  // namespace
+
+KeywordList service_keywords() {
+    return list_keywords(kServiceKeywords, kServiceUnused);
+}
+
+KeywordList upstream_keywords() {
+    return list_keywords(kUpstreamKeywords, kUpstreamUnused);
+}
 
 std::optional<ServiceDraft> read_service(const Statement& statement, Reporter& reporter) {
     const std::vector<Word>& words = statement.arguments;

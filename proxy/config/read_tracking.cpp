@@ -1,6 +1,7 @@
 // What instances track: vrrp_script, track_file, vrrp_track_process and the lines that name them.
 #include "proxy/config/draft.hpp"
 #include "proxy/config/keyword.hpp"
+#include "proxy/config/keyword_lists.hpp"
 #include "proxy/config/read_command.hpp"
 
 #include <algorithm>
@@ -188,6 +189,18 @@ void read_tracked(std::vector<TrackDraft>& tracked, vrrp::TrackKind kind,
         read_track_options(draft, line, reporter);
         tracked.push_back(std::move(draft));
     }
+}
+
+KeywordList script_keywords() {
+    return list_keywords(kScriptKeywords, kScriptUnused);
+}
+
+KeywordList track_file_keywords() {
+    return list_keywords(kFileKeywords, kFileUnused);
+}
+
+KeywordList track_process_keywords() {
+    return list_keywords(kProcessKeywords, kProcessUnused);
 }
 
 void read_script(ScriptDraft& draft, const std::vector<Statement>& block, Reporter& reporter) {

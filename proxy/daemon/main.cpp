@@ -1,5 +1,6 @@
 // tandemd: reads the command line and the configuration, then runs the guardian, or as its child
 // the node.
+#include "proxy/config/explain.hpp"
 #include "proxy/config/print_diagnostics.hpp"
 #include "proxy/daemon/guardian.hpp"
 #include "proxy/daemon/load_configuration.hpp"
@@ -53,6 +54,17 @@ void print_diagnostics(config::LoadResult& loaded, bool json) {
     }
 }
 
+int explain(const node::Options& options) {
+    const auto text = options.check_json ? config::explain_json(options.explain)
+                                         : config::explain(options.explain);
+    if (!text) {
+        std::cerr << "tandemd: " << config::explain_unknown(options.explain) << '\n';
+        return kUsageError;
+    }
+    std::cout << *text;
+    return EXIT_SUCCESS;
+}
+
 int run(node::Options options, const std::vector<std::string>& arguments) {
     const std::string node_name = options.config_id.empty() ? host_name() : options.config_id;
     options.config_id = node_name;
@@ -93,6 +105,9 @@ int main(int argc, char** argv) {
     if (parsed.options.version) {
         std::cout << "tandemd " TANDEM_VERSION "\n";
         return EXIT_SUCCESS;
+    }
+    if (!parsed.options.explain.empty()) {
+        return explain(parsed.options);
     }
     return run(parsed.options, arguments);
 }

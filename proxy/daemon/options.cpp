@@ -30,7 +30,10 @@ po::options_description describe(Options& options, std::string& log_format,
         "check the configuration and exit: 0 clean, 4 cannot run, 5 errors it would survive, "
         "6 script security");
     add("check-format", po::value(&check_format)->value_name("text|json")->default_value("text"),
-        "form of the messages of -t");
+        "form of the messages of -t, and of what --explain prints");
+    add("explain", po::value(&options.explain)->value_name("KEYWORD"),
+        "describe a keyword of the configuration, or the keywords of a block, and exit; all: every "
+        "block and the number of keywords");
     add("config-id,i", po::value(&options.config_id)->value_name("ID"),
         "keep `@ID` lines of the configuration (host name)");
     add("dont-fork,n", po::bool_switch(&options.foreground), "stay in the foreground");
@@ -62,8 +65,8 @@ ParsedOptions parse_options(const std::vector<std::string>& arguments) {
     std::string check_format;
     auto description = describe(parsed.options, log_format, check_format);
     description.add(describe_internal(parsed.options));
+    po::variables_map values;
     try {
-        po::variables_map values;
         // No guessing: an abbreviation that is unique today may not be tomorrow.
         constexpr int kStyle =
             po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
@@ -82,6 +85,9 @@ ParsedOptions parse_options(const std::vector<std::string>& arguments) {
     if (parsed.error.empty()) {
         parsed.error = choose_json("check-format", check_format, parsed.options.check_json);
     }
+    if (parsed.error.empty() && values.count("explain") != 0 && parsed.options.explain.empty()) {
+        parsed.error = "--explain takes a keyword; all lists them";
+    }
     return parsed;
 }
 
@@ -92,7 +98,8 @@ std::string usage() {
     std::ostringstream out;
     out << "tandemd " TANDEM_VERSION ": TCP proxy and VRRP router for a pair of hosts\n"
         << "usage: tandemd -f FILE [-t] [-i ID] [-n] [-l] [-D] [--run-dir DIR] "
-           "[--log-format text|json]\n\n"
+           "[--log-format text|json]\n"
+        << "       tandemd --explain KEYWORD\n\n"
         << describe(options, log_format, check_format);
     return out.str();
 }

@@ -12,6 +12,8 @@ struct Options {
     bool check_only = false;
     /// --check-format json instead of text.
     bool check_json = false;
+    /// --explain: print what is known of this keyword and exit. Empty: not asked for.
+    std::string explain;
     /// -i: config id for `@id` lines; empty: the host name up to the first dot.
     std::string config_id;
     /// -n: stay in the foreground.
