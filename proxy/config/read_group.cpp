@@ -37,13 +37,14 @@ constexpr Keyword<GroupDraft> kKeywords[] = {
     {"notify_backup", script(), apply_notify<GroupDraft>},
     {"notify_fault", script(), apply_notify<GroupDraft>},
     {"notify_stop", script(), apply_notify<GroupDraft>},
-    {"notify_priority_changes", boolean(), apply_priority_changes<GroupDraft>},
     {"sync_group_tracking_weight", flag(),
      [](GroupDraft& g, const Value&) { g.tracking_weight = true; }},
     {"global_tracking", flag(), [](GroupDraft& g, const Value& v) { g.global_tracking = v.at; }},
 };
 
 constexpr Unused kUnused[] = {
+    {Treatment::Note, "has no effect: a group has no priority of its own",
+     "write it in vrrp_instance", "notify_priority_changes"},
     {Treatment::Note, "has no effect: tandem sends no mail in this version", "", "smtp_alert"},
     {Treatment::Warning, "is not applied: tandem has no BFD; it does not change who is active",
      "track a script or an interface", "track_bfd"},

@@ -4,8 +4,6 @@ namespace tandem::config {
 namespace {
 
 constexpr auto kTandem = Origin::Tandem;
-constexpr auto kKeepalived = Origin::Keepalived;
-constexpr auto kNoted = Standing::Noted;
 
 constexpr KeywordText kInstance[] = {
     {"interface", "NAME", "",
@@ -158,8 +156,6 @@ constexpr KeywordText kGroup[] = {
     {"notify_backup", "\"PROGRAM\"", "none", "Run when the group becomes backup."},
     {"notify_fault", "\"PROGRAM\"", "none", "Run when a member has a fault."},
     {"notify_stop", "\"PROGRAM\"", "none", "Run when all members have ended."},
-    {"notify_priority_changes", "", "vrrp_notify_priority_changes",
-     "Changes nothing: a group has no priority of its own.", kKeepalived, kNoted},
     {"sync_group_tracking_weight", "", "off",
      "Weights of the members' own track lines count, too. Then the members' priorities should be "
      "equal, or they fail over one by one."},

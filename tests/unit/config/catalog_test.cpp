@@ -207,6 +207,25 @@ TEST(Catalog, AnotherValueThanTheDefaultShowsInTheModel) {
     });
 }
 
+TEST(Catalog, WhatHasNoEffectIsSaid) {
+    const auto around = surroundings();
+    for (const CatalogBlock& block : catalog()) {
+        const auto found = around.find(block.name);
+        for (const CatalogEntry& entry : block.entries) {
+            if (found == around.end() || entry.standing == Standing::Honoured) {
+                continue;
+            }
+            const std::string value = entry.value.starts_with('{')
+                                          ? "{\n}"
+                                          : entry.value.substr(0, entry.value.find('|'));
+            EXPECT_THAT(messages(load_text(found->second.begin + entry.name + ' ' + value + '\n' +
+                                           found->second.end)),
+                        HasSubstr('\'' + entry.name))
+                << block.name;
+        }
+    }
+}
+
 TEST(Explain, AKeywordInEveryBlockThatHasIt) {
     const std::string text = explain("weight").value();
     EXPECT_THAT(text, HasSubstr("In vrrp_script: weight NUMBER [reverse]\n"
