@@ -239,6 +239,21 @@ Complaints check_header(const std::string& path, std::string_view text) {
     return complaints;
 }
 
+Complaints check_keyword_tables(const std::string& path, std::string_view text) {
+    static const std::regex kTable(R"(\bconstexpr\s+\w*Keyword(?:<[\w:]+>)?\s+(\w+)\s*\[\])");
+    const std::string source(text);
+    Complaints complaints;
+    for (std::sregex_iterator match(source.begin(), source.end(), kTable), end; match != end;
+         ++match) {
+        const std::string table = (*match)[1];
+        if (source.find("list_keywords(" + table) == std::string::npos) {
+            complaints.push_back(path + ": nobody can look up the keywords of " + table +
+                                 "; list them in keyword_lists.hpp and keyword_catalog.cpp");
+        }
+    }
+    return complaints;
+}
+
 Complaints check_top_level(const std::set<std::string>& entries) {
     const std::set<std::string> expected{"CMakeLists.txt",
                                          "CMakePresets.json",

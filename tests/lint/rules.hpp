@@ -46,6 +46,8 @@ Complaints check_open_ends(const std::string& path, std::string_view text);
 Complaints check_length(const std::string& path, std::string_view text);
 /// A leading comment that says what the header is for, and #pragma once.
 Complaints check_header(const std::string& path, std::string_view text);
+/// Every keyword table of a reader is in a list that describes it (proxy/config/keyword_lists.hpp).
+Complaints check_keyword_tables(const std::string& path, std::string_view text);
 /// `entries` are the names at the top of the tree.
 Complaints check_top_level(const std::set<std::string>& entries);
 

@@ -128,6 +128,14 @@ TEST(LintRules, Headers) {
     EXPECT_THAT(check_header("a", ""), SizeIs(2));
 }
 
+TEST(LintRules, KeywordTables) {
+    const std::string table = "constexpr Keyword<relay::UrlCheck> kUrls[] = {};\n";
+    EXPECT_THAT(check_keyword_tables("a", table), ElementsAre(HasSubstr("kUrls")));
+    EXPECT_THAT(check_keyword_tables("a", table + "list_keywords(kUrls, kUnused)"), IsEmpty());
+    EXPECT_THAT(check_keyword_tables("a", "constexpr OptionKeyword kOptions[] = {"), SizeIs(1));
+    EXPECT_THAT(check_keyword_tables("a", "constexpr KeywordForm kForms[] = {"), IsEmpty());
+}
+
 TEST(LintRules, TopLevel) {
     std::set<std::string> entries{"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md",
                                   "deploy",         "netlink",           "proxy",   "tests",

@@ -78,6 +78,14 @@ TEST(LintTree, HeadersExplainThemselves) {
     }
 }
 
+TEST(LintTree, KeywordTablesAreListed) {
+    for (const auto& [path, text] : sources()) {
+        if (path.starts_with("proxy/config/")) {
+            expect_none(check_keyword_tables(path, text));
+        }
+    }
+}
+
 TEST(LintTree, TopLevelIsAsDesigned) {
     std::set<std::string> entries;
     for (const auto& entry : fs::directory_iterator(kRoot)) {
