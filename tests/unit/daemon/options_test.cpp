@@ -28,6 +28,20 @@ TEST(Options, KeepalivedsLetters) {
     EXPECT_TRUE(parsed.options.log_json);
 }
 
+TEST(Options, ExplainTakesAKeywordWithOrWithoutTheCheck) {
+    for (const auto& arguments :
+         std::vector<std::vector<std::string>>{{"--explain", "priority"},
+                                               {"-t", "--explain", "priority"},
+                                               {"--explain=priority", "--check-format", "json"}}) {
+        const auto parsed = parse_options(arguments);
+        EXPECT_EQ(parsed.error, "");
+        EXPECT_EQ(parsed.options.explain, "priority");
+    }
+    EXPECT_EQ(parse_options({"--explain", "-nodad"}).error, "") << "a keyword may begin so";
+    EXPECT_NE(parse_options({"--explain"}).error, "");
+    EXPECT_NE(parse_options({"--explain", ""}).error, "");
+}
+
 TEST(Options, WrongCommandLinesAreExplained) {
     for (const auto& arguments : std::vector<std::vector<std::string>>{{"--no-such-option"},
                                                                        {"-f"},
