@@ -91,12 +91,18 @@ std::string first_sentence(const std::string& text) {
 }
 
 void append_block(std::string& out, const CatalogBlock& block) {
-    constexpr std::size_t kIndent = 30;
     append_wrapped(out, "", 0, block.name + " (" + numbers(counts_of(block)) + ")");
+    std::size_t longest = 0;
+    for (const CatalogEntry& entry : block.entries) {
+        longest = std::max(longest, entry.name.size());
+    }
     for (const CatalogEntry& entry : block.entries) {
         std::string line = "  " + entry.name;
-        line.resize(std::max(line.size() + 2, kIndent), ' ');
-        line += std::string(mark(entry)) + first_sentence(entry.text);
+        line.resize(longest + 4, ' ');
+        if (entry.standing != Standing::Honoured) {
+            line += '(' + std::string(to_string(entry.standing)) + ") ";
+        }
+        line += first_sentence(entry.text);
         // One line each: the whole text is that of the keyword.
         if (line.size() > kColumns) {
             line = line.substr(0, line.find_last_of(' ', kColumns - 3)) + "...";
@@ -114,8 +120,7 @@ std::string explain_all(const std::vector<CatalogBlock>& blocks) {
         const auto counts = counts_of(block);
         std::ranges::transform(totals, counts, totals.begin(), std::plus<>());
     }
-    return out + "Keywords, each counted once for each block that has it: " + numbers(totals) +
-           '\n';
+    return out + "Keywords in all blocks: " + numbers(totals) + '\n';
 }
 
 /// Only the blocks and keywords that have this name.

@@ -8,8 +8,7 @@ constexpr auto kTandem = Origin::Tandem;
 constexpr KeywordText kAnywhere[] = {
     {"include", "FILE", "",
      "Reads FILE here, or all files of a pattern such as conf.d/*.conf. A file that is not there "
-     "is "
-     "an error, and the rest is read; a pattern may match nothing."},
+     "is a warning; a pattern may match nothing."},
     {"includer", "FILE", "", "As include; every file must be readable, or nothing runs."},
     {"includem", "FILE", "", "As include; something must match."},
     {"includew", "FILE", "", "As include; every pattern with a wildcard must match."},

@@ -14,7 +14,8 @@ constexpr KeywordText kInstance[] = {
     {"state", "MASTER|BACKUP", "BACKUP",
      "MASTER shortens the first wait after the start; the election decides all the same."},
     {"priority", "1-255", "100",
-     "The higher one becomes active. 255 only for a node that owns the addresses."},
+     "The higher one becomes active. 255 only for a node that owns the addresses; with state "
+     "MASTER that is the default."},
     {"advert_int", "", "1",
      "Time between two advertisements. Version 2: whole seconds, the same on both nodes. Version "
      "3: to the hundredth, up to 40.95."},
@@ -81,8 +82,7 @@ constexpr KeywordText kInstance[] = {
      "The instance does not fail with the link of its own interface."},
     {"virtual_routes", "{ [TYPE] DESTINATION [OPTION...] ... }", "none",
      "Routes that are there while the instance is active, as ip route writes them. TYPE is "
-     "unicast, "
-     "blackhole, unreachable or prohibit."},
+     "unicast, blackhole, unreachable or prohibit."},
     {"notify", "\"PROGRAM\"", "none",
      "Run at every change of state, with INSTANCE NAME STATE PRIORITY as arguments."},
     {"notify_master", "\"PROGRAM\"", "none", "Run when the instance becomes active."},
