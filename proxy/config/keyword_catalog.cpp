@@ -3,6 +3,7 @@
 #include "proxy/config/keyword_lists.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace tandem::config {
@@ -10,7 +11,8 @@ namespace {
 
 struct Source {
     std::string_view block;
-    KeywordList (*list)();
+    /// Null: the reader skips the block whole; the texts alone know what may be in it.
+    KeywordList (*list)() = nullptr;
 };
 constexpr Source kSources[] = {
     {"any line", include_keywords},
@@ -32,10 +34,19 @@ constexpr Source kSources[] = {
     {"HTTP_GET, SSL_GET", http_check_keywords},
     {"url", url_keywords},
     {"MISC_CHECK", program_check_keywords},
+    {"SMTP_CHECK"},
+    {"DNS_CHECK"},
+    {"UDP_CHECK"},
+    {"FILE_CHECK"},
+    {"BFD_CHECK"},
+    {"bfd_instance"},
+    {"garp_group"},
+    {"SSL"},
 };
 
 std::span<const KeywordText> texts_of(std::string_view block) {
-    for (const auto texts : {general_texts(), vrrp_texts(), service_texts(), check_texts()}) {
+    for (const auto texts :
+         {general_texts(), vrrp_texts(), service_texts(), check_texts(), skipped_texts()}) {
         const auto found = std::ranges::find(texts, block, &BlockText::block);
         if (found != texts.end()) {
             return found->keywords;
@@ -107,8 +118,15 @@ void add_unused(CatalogBlock& block, const Unused& unused) {
 
 CatalogBlock describe(const Source& source) {
     CatalogBlock block{std::string(source.block), {}};
-    const KeywordList list = source.list();
     const std::span<const KeywordText> texts = texts_of(source.block);
+    KeywordList list;
+    if (source.list != nullptr) {
+        list = source.list();
+    } else {
+        std::ranges::transform(texts, std::back_inserter(list.keywords), [](const auto& text) {
+            return KeywordForm{text.name, any()};
+        });
+    }
     for (const KeywordForm& form : list.keywords) {
         const auto text = std::ranges::find(texts, form.name, &KeywordText::name);
         block.entries.push_back(describe(form, text == texts.end() ? KeywordText{} : *text));

@@ -44,5 +44,6 @@ std::span<const BlockText> general_texts();  ///< top level, global_defs, what i
 std::span<const BlockText> vrrp_texts();     ///< vrrp_instance, vrrp_sync_group
 std::span<const BlockText> service_texts();  ///< virtual_server, real_server
 std::span<const BlockText> check_texts();    ///< the checks
+std::span<const BlockText> skipped_texts();  ///< blocks that are skipped whole
 
 }  // namespace tandem::config

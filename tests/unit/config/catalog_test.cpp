@@ -41,7 +41,8 @@ TEST(Catalog, EveryKeywordOfTheReaderIsDescribed) {
 }
 
 TEST(Catalog, NothingIsDescribedThatTheReaderDoesNotKnow) {
-    for (const auto texts : {general_texts(), vrrp_texts(), service_texts(), check_texts()}) {
+    for (const auto texts :
+         {general_texts(), vrrp_texts(), service_texts(), check_texts(), skipped_texts()}) {
         for (const BlockText& text : texts) {
             const auto block = std::ranges::find(catalog(), text.block, &CatalogBlock::name);
             ASSERT_NE(block, catalog().end()) << text.block;

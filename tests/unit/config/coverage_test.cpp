@@ -1,4 +1,5 @@
 // Every keyword that keepalived 2.2 to 2.4 knows is known here, in the block where it belongs.
+#include "proxy/config/keyword_catalog.hpp"
 #include "tests/unit/config/memory_environment.hpp"
 
 #include <algorithm>
@@ -260,6 +261,31 @@ std::string name_of(const testing::TestParamInfo<Block>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Blocks, KeepalivedKeywords, testing::ValuesIn(kBlocks), name_of);
+
+bool has(const CatalogBlock& block, const std::string& keyword) {
+    for (const CatalogEntry& entry : block.entries) {
+        if (entry.name == keyword) {
+            return true;
+        }
+    }
+    return false;
+}
+
+TEST_P(KeepalivedKeywords, AreDescribed) {
+    const std::string name = GetParam().name;
+    const bool check = name.ends_with("_CHECK") || name.ends_with("_GET");
+    const std::vector<CatalogBlock> catalog = keyword_catalog();
+    for (std::string keyword : words(GetParam().keywords)) {
+        keyword = keyword.substr(0, keyword.find('{'));
+        bool described = false;
+        for (const CatalogBlock& block : catalog) {
+            const bool holds = is_named(block, name) || (check && block.name == "checks") ||
+                               "the " + block.name == name;
+            described = described || (holds && has(block, keyword));
+        }
+        EXPECT_TRUE(described) << keyword;
+    }
+}
 
 }  // namespace
 }  // namespace tandem::config::test
