@@ -135,9 +135,10 @@ CatalogBlock describe(const Source& source) {
         return std::ranges::find(texts, entry.name, &KeywordText::name) - texts.begin();
     };
     std::ranges::stable_sort(block.entries, {}, place);
-    std::ranges::stable_partition(block.entries, [](const CatalogEntry& entry) {
-        return entry.standing == Standing::Honoured;
-    });
+    // Not of std::ranges: clang 14 does not compile a subrange of libstdc++ 12.
+    std::stable_partition(
+        block.entries.begin(), block.entries.end(),
+        [](const CatalogEntry& entry) { return entry.standing == Standing::Honoured; });
     for (const Unused& unused : list.unused) {
         add_unused(block, unused);
     }

@@ -24,8 +24,7 @@ constexpr KeywordText kCommon[] = {
 };
 
 constexpr KeywordText kTcp[] = {
-    {"send", "TEXT", "nothing", "Says this first. \\r \\n \\t \\0 \\\\ and \\xHH are known.",
-     kTandem},
+    {"send", "TEXT", "nothing", R"(Says this first. \r \n \t \0 \\ and \xHH are known.)", kTandem},
     {"expect", "TEXT", "nothing", "Passes when the answer has this text in its first 64 KiB.",
      kTandem},
 };
