@@ -406,13 +406,20 @@ class RelationBuilder {
         return draft.at;
     }
 
-    bool used(TrackKind kind, const std::string& name, Position at) {
+    [[nodiscard]] bool is_tracked(TrackKind kind, const std::string& name) const {
         for (const InstanceSettings& settings : model_.instances) {
             for (const TrackedObject& tracked : settings.tracked) {
                 if (tracked.kind == kind && tracked.name == name) {
                     return true;
                 }
             }
+        }
+        return false;
+    }
+
+    bool used(TrackKind kind, const std::string& name, Position at) {
+        if (is_tracked(kind, name)) {
+            return true;
         }
         reporter_.warning(at, block_of(kind) + " '" + name + "' is not used",
                           "name it in a track_" + name_of(kind) + " block or remove it");
@@ -453,8 +460,29 @@ class RelationBuilder {
         }
     }
 
+    [[nodiscard]] bool is_checked_file(const std::string& name) const {
+        const auto names_it = [&name](const CheckerDraft& checker) {
+            return checker.track_file && checker.track_file->value == name;
+        };
+        return std::ranges::any_of(drafts_.services, [&](const ServiceDraft& service) {
+            return std::ranges::any_of(service.upstreams, [&](const UpstreamDraft& upstream) {
+                return std::ranges::any_of(upstream.checkers, names_it);
+            });
+        });
+    }
+
     void add_files() {
         for (const FileDraft& draft : drafts_.files) {
+            if (!is_tracked(TrackKind::File, draft.settings.name) &&
+                is_checked_file(draft.settings.name)) {
+                if (draft.settings.initial_value) {
+                    reporter_.note(draft.at,
+                                   "init_file has no effect for track_file '" +
+                                       draft.settings.name + "', which only FILE_CHECK reads",
+                                   "a file that does not exist has the value 0");
+                }
+                continue;
+            }
             if (used(TrackKind::File, draft.settings.name, draft.at)) {
                 model_.files.push_back(draft.settings);
             }

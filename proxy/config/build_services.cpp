@@ -19,13 +19,9 @@ std::string endpoint_name(const relay::Endpoint& endpoint) {
 /// Builds one service; each step handles one group of keywords.
 class ServiceBuilder {
   public:
-    ServiceBuilder(const ServiceDraft& draft, const AccessLogDraft& global_log, Model& model,
+    ServiceBuilder(const ServiceDraft& draft, const Drafts& drafts, Model& model,
                    CommandResolver& commands, Reporter& reporter)
-        : draft_(draft),
-          global_log_(global_log),
-          model_(model),
-          commands_(commands),
-          reporter_(reporter) {}
+        : draft_(draft), drafts_(drafts), model_(model), commands_(commands), reporter_(reporter) {}
 
     relay::ServiceConfig build() {
         result_.name = endpoint_name(draft_.listen);
@@ -100,7 +96,7 @@ class ServiceBuilder {
         result_.fin_timeout = draft_.fin_timeout.value_or(result_.fin_timeout);
         result_.max_connections = draft_.max_connections.value_or(result_.max_connections);
         result_.limits = draft_.limits;
-        result_.access_log = build_access_log(global_log_, draft_.access_log);
+        result_.access_log = build_access_log(drafts_.global.access_log, draft_.access_log);
     }
 
     /// DR and TUN cannot change the port in keepalived, so files may carry one that never counted.
@@ -157,8 +153,10 @@ class ServiceBuilder {
         upstream.proxy_protocol = draft.proxy_protocol.value_or(
             draft_.proxy_protocol.value_or(relay::ProxyProtocol::Off));
         upstream.route = draft.route;
-        upstream.checks = build_checks(model_, draft_, draft, upstream.endpoint,
-                                       label() + upstream.name + ": ", commands_, reporter_);
+        upstream.checks = build_checks(
+            model_, drafts_,
+            {draft_, draft, upstream.endpoint, upstream.weight, label() + upstream.name + ": "},
+            commands_, reporter_);
         result_.upstreams.push_back(std::move(upstream));
     }
 
@@ -171,7 +169,7 @@ class ServiceBuilder {
     }
 
     const ServiceDraft& draft_;
-    const AccessLogDraft& global_log_;
+    const Drafts& drafts_;
     Model& model_;
     CommandResolver& commands_;
     Reporter& reporter_;
@@ -280,7 +278,7 @@ void build_service(Model& model, const Drafts& drafts, const ServiceDraft& draft
         return;
     }
     const relay::ServiceConfig first =
-        ServiceBuilder(draft, drafts.global.access_log, model, commands, reporter).build();
+        ServiceBuilder(draft, drafts, model, commands, reporter).build();
     const unsigned count = count_ports(draft, reporter);
     for (unsigned offset = 0; offset < count; ++offset) {
         relay::ServiceConfig service = moved(first, offset);

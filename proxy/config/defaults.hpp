@@ -11,9 +11,12 @@ namespace tandem::config {
 inline constexpr std::chrono::milliseconds kDelayLoop = std::chrono::seconds{60};
 inline constexpr unsigned kCheckRetries = 1;
 inline constexpr unsigned kProgramRetries = 0;
+inline constexpr unsigned kDnsRetries = 3;
 inline constexpr std::chrono::milliseconds kDelayBeforeRetry = std::chrono::seconds{1};
 /// HTTP_GET and SSL_GET wait longer by default.
 inline constexpr std::chrono::milliseconds kHttpDelayBeforeRetry = std::chrono::seconds{3};
+/// FILE_CHECK reads as often; keepalived knows no other words for it.
+inline constexpr std::chrono::milliseconds kFileCheckPeriod = std::chrono::seconds{1};
 inline constexpr std::chrono::milliseconds kCheckConnectTimeout = std::chrono::seconds{5};
 inline constexpr unsigned kRealServerWeight = 1;
 /// A node that starts with `state MASTER` and no priority owns the addresses.

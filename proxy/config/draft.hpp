@@ -214,6 +214,14 @@ struct CheckDraft {
 };
 
 /// One checker of a real_server; what belongs to another kind stays as it is.
+/// `host` of SMTP_CHECK.
+struct SmtpHostDraft {
+    std::optional<Milliseconds> connect_timeout;
+    std::optional<IpAddress> connect_ip;
+    std::optional<std::uint16_t> connect_port;
+    std::optional<Located<IpAddress>> bind_to;
+};
+
 struct CheckerDraft {
     /// "TCP_CHECK"…
     std::string kind;
@@ -234,6 +242,16 @@ struct CheckerDraft {
     CommandDraft account;
     std::optional<Milliseconds> timeout;
     bool dynamic = false;
+    // SMTP_CHECK.
+    relay::SmtpCheck smtp;
+    std::vector<SmtpHostDraft> hosts;
+    // DNS_CHECK, UDP_CHECK.
+    relay::DnsCheck dns;
+    relay::UdpCheck udp;
+    // FILE_CHECK; the weight is the file's own unless it is given.
+    std::optional<Located<std::string>> track_file;
+    std::optional<std::int64_t> file_weight;
+    bool file_reverse = false;
 };
 
 /// What is read before a real_server is chosen.
@@ -381,12 +399,17 @@ void build_relations(Model& model, const BuildContext& context, CommandResolver&
 void build_preread(relay::ServiceConfig& service, const ServiceDraft& draft, Reporter& reporter);
 void build_services(Model& model, const Drafts& drafts, CommandResolver& commands,
                     Reporter& reporter);
-/// The checks of one upstream, whose endpoint is known.
-/// @param label names the upstream in messages.
-std::vector<relay::HealthCheckConfig> build_checks(Model& model, const ServiceDraft& service,
-                                                   const UpstreamDraft& draft,
-                                                   const relay::Endpoint& endpoint,
-                                                   const std::string& label,
+struct CheckedUpstream {
+    const ServiceDraft& service;
+    const UpstreamDraft& draft;
+    relay::Endpoint endpoint;
+    unsigned weight = 1;
+    /// Names it in messages.
+    std::string label;
+};
+/// @param drafts for the files that FILE_CHECK names.
+std::vector<relay::HealthCheckConfig> build_checks(Model& model, const Drafts& drafts,
+                                                   const CheckedUpstream& upstream,
                                                    CommandResolver& commands, Reporter& reporter);
 /// Everything about the choice of an upstream; after the service's upstreams are known.
 /// @param label names the service in messages.

@@ -1,5 +1,6 @@
 #include "proxy/config/read_checks.hpp"
 
+#include "proxy/config/check_words.hpp"
 #include "proxy/config/keyword_lists.hpp"
 #include "proxy/config/read_command.hpp"
 
@@ -22,6 +23,8 @@ constexpr ValueSpec kRise = integer(1, 1'000'000);
 constexpr std::size_t kMostText = 4096;
 /// Within the part of a body that is looked at.
 constexpr ValueSpec kOffset = integer(0, 65535);
+constexpr ValueSpec kReplyLength = integer(0, 65535);
+constexpr ValueSpec kFileWeight = integer(-2'147'483'647, 2'147'483'647);
 
 /// \r \n \t \0 \\ \xHH; nothing: something else follows a backslash.
 std::optional<std::string> unescape(std::string_view text) {
@@ -277,6 +280,141 @@ constexpr Keyword<CheckerDraft> kProgramKeywords[] = {
     {"user", word(), read_account},
 };
 
+constexpr Keyword<SmtpHostDraft> kSmtpHostKeywords[] = {
+    {"connect_timeout", kPeriod,
+     [](SmtpHostDraft& h, const Value& v) { h.connect_timeout = v.milliseconds(); }},
+    {"connect_ip", address(), [](SmtpHostDraft& h, const Value& v) { h.connect_ip = v.address; }},
+    {"connect_port", integer(1, 65535),
+     [](SmtpHostDraft& h, const Value& v) {
+         h.connect_port = static_cast<std::uint16_t>(v.integer);
+     }},
+    {"bindto", address(),
+     [](SmtpHostDraft& h, const Value& v) {
+         h.bind_to = Located<IpAddress>{v.address, v.at};
+     }},
+};
+constexpr Unused kSmtpHostUnused[] = {
+    {Treatment::Note,
+     "has no effect: checks run from the node's own address and a port that the kernel chooses, "
+     "unmarked",
+     "", "bind_port bind_if fwmark"},
+};
+
+void read_smtp_host(CheckerDraft& checker, const Value& value) {
+    constexpr std::size_t kMostHosts = 64;
+    if (checker.hosts.size() == kMostHosts) {
+        value.reporter.error(value.statement.keyword.at,
+                             "more than 64 hosts of one SMTP_CHECK; this one is ignored");
+        return;
+    }
+    read_block(checker.hosts.emplace_back(), value.statement.block, "in host", kSmtpHostKeywords,
+               kSmtpHostUnused, value.reporter);
+}
+
+void read_dns_type(CheckerDraft& checker, const Value& value) {
+    const auto type = parse_dns_type(value.word);
+    if (!type) {
+        value.reporter.error(value.at, "type: '" + value.word + "' is ignored",
+                             "allowed: " + dns_type_names());
+        return;
+    }
+    checker.dns.type = *type;
+}
+
+void read_dns_name(CheckerDraft& checker, const Value& value) {
+    if (!is_dns_name(value.word)) {
+        value.reporter.error(value.at, "name: '" + value.word + "' is ignored",
+                             "write a domain name, with parts of 1 to 63 bytes and 253 in all");
+        return;
+    }
+    checker.dns.name = value.word;
+}
+
+void read_payload(CheckerDraft& checker, const Value& value) {
+    const auto bytes = parse_hex(value.statement.arguments);
+    if (!bytes || bytes->bytes.empty() || bytes->has_wildcards) {
+        value.reporter.error(value.at, "payload is ignored: random bytes are sent",
+                             "write up to 1024 bytes in hexadecimal: payload 01 ab ff");
+        return;
+    }
+    checker.udp.payload = bytes->bytes;
+}
+
+void read_required_reply(CheckerDraft& checker, const Value& value) {
+    checker.udp.requires_reply = true;
+    const auto bytes = parse_hex(value.statement.arguments);
+    if (!bytes) {
+        value.reporter.error(value.at, "require_reply: any reply passes",
+                             "write up to 1024 bytes in hexadecimal, x for any digit: 01 xx f");
+        return;
+    }
+    checker.udp.reply = bytes->bytes;
+    checker.udp.reply_mask = bytes->mask;
+}
+
+/// What only shows when the whole block is known.
+void check_reply(const CheckerDraft& checker, Reporter& reporter) {
+    const relay::UdpCheck& udp = checker.udp;
+    const relay::UdpCheck defaults;
+    if (udp.min_reply_length > udp.max_reply_length) {
+        reporter.warning(checker.at,
+                         "min_reply_length is above max_reply_length: no reply is right",
+                         "exchange them");
+    }
+    if (!udp.requires_reply && (udp.min_reply_length != defaults.min_reply_length ||
+                                udp.max_reply_length != defaults.max_reply_length)) {
+        reporter.warning(checker.at, "the length of a reply does not matter without require_reply",
+                         "add require_reply, or remove it");
+    }
+}
+
+void read_file_weight(CheckerDraft& checker, const Value& value) {
+    checker.file_weight = value.integer;
+    checker.file_reverse = false;
+    if (value.statement.arguments.size() < 2) {
+        return;
+    }
+    const Word& option = value.statement.arguments[1];
+    checker.file_reverse = option.text == "reverse";
+    if (!checker.file_reverse) {
+        value.reporter.error(option.at, "unknown option '" + option.text + "' is ignored",
+                             "write weight NUMBER [reverse]");
+    }
+}
+
+constexpr Keyword<CheckerDraft> kSmtpKeywords[] = {
+    {"helo_name", word(), [](CheckerDraft& c, const Value& v) { read_host(c.smtp.helo_name, v); }},
+    {"host", block(), read_smtp_host},
+};
+constexpr Keyword<CheckerDraft> kDnsKeywords[] = {
+    {"type", word(), read_dns_type},
+    {"name", word(), read_dns_name},
+};
+constexpr Keyword<CheckerDraft> kUdpKeywords[] = {
+    {"payload", any(), read_payload},
+    {"require_reply", any(), read_required_reply},
+    {"min_reply_length", kReplyLength,
+     [](CheckerDraft& c, const Value& v) {
+         c.udp.min_reply_length = static_cast<std::size_t>(v.integer);
+     }},
+    {"max_reply_length", kReplyLength,
+     [](CheckerDraft& c, const Value& v) {
+         c.udp.max_reply_length = static_cast<std::size_t>(v.integer);
+     }},
+};
+/// keepalived knows no others here, not even the common ones.
+constexpr Keyword<CheckerDraft> kFileKeywords[] = {
+    {"track_file", word(),
+     [](CheckerDraft& c, const Value& v) {
+         c.track_file = Located<std::string>{v.word, v.at};
+     }},
+    {"weight", kFileWeight, read_file_weight},
+};
+constexpr Unused kFileUnused[] = {
+    {Treatment::Note, "has no effect: unless the weight is 0 the value always changes it", "",
+     "dynamic"},
+};
+
 constexpr Unused kCheckerUnused[] = {
     {Treatment::Note,
      "has no effect: checks run from the node's own address and a port that the kernel chooses, "
@@ -305,6 +443,9 @@ constexpr auto with_common(const Keyword<CheckerDraft> (&own)[N]) {
 constexpr auto kTcpTable = with_common(kTcpKeywords);
 constexpr auto kHttpTable = with_common(kHttpKeywords);
 constexpr auto kProgramTable = with_common(kProgramKeywords);
+constexpr auto kSmtpTable = with_common(kSmtpKeywords);
+constexpr auto kDnsTable = with_common(kDnsKeywords);
+constexpr auto kUdpTable = with_common(kUdpKeywords);
 
 /// The words of the other checkers are named in the note for the whole checker.
 bool is_common(const Statement& statement) {
@@ -387,6 +528,19 @@ void read_checker(UpstreamDraft& upstream, const Value& value) {
         read(kHttpTable);
     } else if (checker.kind == "MISC_CHECK") {
         read(kProgramTable);
+    } else if (checker.kind == "SMTP_CHECK") {
+        read(kSmtpTable);
+    } else if (checker.kind == "DNS_CHECK") {
+        read(kDnsTable);
+    } else if (checker.kind == "UDP_CHECK") {
+        read(kUdpTable);
+        check_reply(checker, value.reporter);
+    } else if (checker.kind == "PING_CHECK") {
+        read_block(checker, value.statement.block, "in PING_CHECK", kCommonKeywords, kCheckerUnused,
+                   value.reporter);
+    } else if (checker.kind == "FILE_CHECK") {
+        read_block(checker, value.statement.block, "in FILE_CHECK", kFileKeywords, kFileUnused,
+                   value.reporter);
     } else {
         read_other(checker, value);
     }

@@ -1,6 +1,7 @@
 #include "proxy/daemon/file_watch.hpp"
 
 #include "netlink/file_descriptor.hpp"
+#include "proxy/daemon/file_content.hpp"
 #include "proxy/daemon/file_value.hpp"
 
 #include <algorithm>
@@ -26,33 +27,6 @@ constexpr std::uint32_t kEvents =
 
 std::string errno_text(int error) {
     return std::generic_category().message(error);
-}
-
-struct Content {
-    /// errno; zero: read.
-    int error = 0;
-    bool regular = true;
-    std::string text{};
-};
-
-Content read_file(const std::string& path) {
-    const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)};
-    if (!file.is_open()) {
-        return {.error = errno};
-    }
-    struct stat status {};
-    if (::fstat(file.get(), &status) == -1) {
-        return {.error = errno};
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return {.regular = false};
-    }
-    std::array<char, kFileValueSize> buffer{};
-    const ssize_t length = ::read(file.get(), buffer.data(), buffer.size());
-    if (length == -1) {
-        return {.error = errno};
-    }
-    return {.text = std::string{buffer.data(), static_cast<std::size_t>(length)}};
 }
 
 }  // namespace
@@ -212,7 +186,7 @@ void FileWatch::read_events() {
 
 void FileWatch::read(File& file, Cause cause) {
     const std::string& path = file.settings.path;
-    const Content content = read_file(path);
+    const FileContent content = read_file(path);
     const bool empty = content.error == 0 && content.regular && content.text.empty();
     // `echo 5 > file` empties it first. An event comes when the writer has closed it, but a poll
     // may fall between: it believes what it sees twice.

@@ -5,6 +5,7 @@
 #include "proxy/daemon/access_log.hpp"
 #include "proxy/daemon/control_backend.hpp"
 #include "proxy/daemon/election.hpp"
+#include "proxy/daemon/file_probe.hpp"
 #include "proxy/daemon/handover.hpp"
 #include "proxy/daemon/load_configuration.hpp"
 #include "proxy/daemon/logging.hpp"
@@ -223,10 +224,15 @@ class Node {
                               engine_.set_checked_weight(checked.service, checked.upstream,
                                                          checked.weight);
                           }},
-                  [this](const relay::ProgramCheck& check) {
-                      return make_program_probe(context_, model_.check_programs.at(check.program),
-                                                check);
-                  }),
+                  {.program =
+                       [this](const relay::ProgramCheck& check) {
+                           return make_program_probe(
+                               context_, model_.check_programs.at(check.program), check);
+                       },
+                   .file =
+                       [this](const relay::FileCheck& check) {
+                           return make_file_probe(context_, check);
+                       }}),
           backend_(
               context_, {options.config_path, name_, options.config_id, options.guardian_restarts},
               engine_, election_, health_, journal_.events(),

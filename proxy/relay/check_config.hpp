@@ -90,6 +90,57 @@ struct ProgramCheck {
     }
 };
 
+/// SMTP_CHECK: greeting, HELO, QUIT.
+struct SmtpCheck {
+    /// helo_name, without blanks; empty: this node's address as a literal.
+    std::string helo_name{};
+    bool operator==(const SmtpCheck&) const = default;
+};
+
+/// DNS_CHECK: one question over UDP; an answer without an error passes, whatever is in it.
+struct DnsCheck {
+    /// RFC 1035 §3.2.2; 6: SOA.
+    std::uint16_t type = 6;
+    /// Labels of 1 to 63 bytes, with or without a dot at the end, 253 bytes at most; ".": the root.
+    std::string name = ".";
+    bool operator==(const DnsCheck&) const = default;
+};
+
+/// UDP_CHECK.
+struct UdpCheck {
+    /// Bytes to send; empty: a few random ones.
+    std::string payload{};
+    /// False: it passes when nobody says within the time limit that the port is unreachable.
+    bool requires_reply = false;
+    /// What the reply must begin with, as far as both reach; bits that are zero in the mask do not
+    /// count. Of the same size. Empty: any reply.
+    std::string reply{};
+    std::string reply_mask{};
+    /// Bytes of a reply that is required.
+    std::size_t min_reply_length = 0;
+    std::size_t max_reply_length = 255;
+    bool operator==(const UdpCheck&) const = default;
+};
+
+/// PING_CHECK: one ICMP echo. The port of the target does not count.
+struct PingCheck {
+    bool operator==(const PingCheck&) const = default;
+};
+
+/// FILE_CHECK: the number in a file of this host says it.
+struct FileCheck {
+    /// Absolute. A file that does not exist has the value 0, like one without a number.
+    std::string path{};
+    /// Zero: any other value than 0 is a failure. Else the value times this is added to the
+    /// upstream's weight, and a product of -2147483648 or less is a failure.
+    std::int64_t weight = 1;
+    /// With a weight of zero: the value 0 is the failure. Else the sign of the weight is turned.
+    bool reverse = false;
+    /// The upstream's configured weight.
+    unsigned base_weight = 1;
+    bool operator==(const FileCheck&) const = default;
+};
+
 struct HealthCheckConfig {
     std::chrono::milliseconds interval = std::chrono::seconds{60};
     /// For the whole exchange, of each url by itself.
@@ -108,11 +159,16 @@ struct HealthCheckConfig {
     std::optional<boost::asio::ip::address> source;
     /// True: down until the first check succeeded (keepalived's alpha).
     bool start_down = false;
-    std::variant<TcpCheck, HttpCheck, ProgramCheck> what;
+    std::variant<TcpCheck, HttpCheck, ProgramCheck, SmtpCheck, DnsCheck, UdpCheck, PingCheck,
+                 FileCheck>
+        what;
     bool operator==(const HealthCheckConfig&) const = default;
 };
 
-/// For people: "TCP_CHECK", "HTTP_GET", "SSL_GET", "MISC_CHECK".
+/// Its result may set the upstream's weight.
+bool sets_weight(const HealthCheckConfig& check);
+
+/// For people: the keyword, as "TCP_CHECK", "SSL_GET".
 std::string to_string(const HealthCheckConfig& check);
 
 }  // namespace tandem::relay

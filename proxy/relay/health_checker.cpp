@@ -155,7 +155,7 @@ struct HealthChecker::Impl {
     asio::io_context& context;
     std::vector<IpAddress> virtual_addresses;
     HealthHandlers handlers;
-    ProgramProbeFactory programs;
+    LocalProbes local;
     std::vector<std::unique_ptr<Upstream>> upstreams;
     Checks checks;
     bool started = false;
@@ -180,7 +180,7 @@ void HealthChecker::Impl::add(const ServiceConfig& service, const UpstreamConfig
             continue;
         }
         const ProbeSettings settings{config.target.value_or(upstream.endpoint), virtual_addresses,
-                                     programs};
+                                     local};
         checks.push_back(
             std::make_unique<Check>(context, handlers, group, config, settings, was_down));
         if (started) {
@@ -192,11 +192,11 @@ void HealthChecker::Impl::add(const ServiceConfig& service, const UpstreamConfig
 HealthChecker::HealthChecker(boost::asio::io_context& context,
                              const std::vector<ServiceConfig>& services,
                              std::vector<IpAddress> virtual_addresses, HealthHandlers handlers,
-                             ProgramProbeFactory programs)
+                             LocalProbes local)
     : impl_(new Impl{.context = context,
                      .virtual_addresses = std::move(virtual_addresses),
                      .handlers = std::move(handlers),
-                     .programs = std::move(programs),
+                     .local = std::move(local),
                      .upstreams = {},
                      .checks = {}}) {
     Impl::Checks none;

@@ -30,7 +30,7 @@ struct HealthSkipped {
     std::string reason;
 };
 
-/// A check of an upstream sets its weight (MISC_CHECK with misc_dynamic).
+/// A check of an upstream sets its weight (MISC_CHECK with misc_dynamic, FILE_CHECK).
 struct HealthWeight {
     std::string service;
     std::string upstream;
@@ -59,7 +59,7 @@ class HealthChecker {
   public:
     HealthChecker(boost::asio::io_context& context, const std::vector<ServiceConfig>& services,
                   std::vector<IpAddress> virtual_addresses, HealthHandlers handlers,
-                  ProgramProbeFactory programs = {});
+                  LocalProbes local = {});
     ~HealthChecker();
     HealthChecker(const HealthChecker&) = delete;
     HealthChecker& operator=(const HealthChecker&) = delete;

@@ -72,11 +72,11 @@ bool is_name(const std::string& host) {
     return !host.empty() && error;
 }
 
-class HttpSession final : public ProbeSession {
+class HttpSession final : public StreamSession {
   public:
     HttpSession(asio::io_context& context, const HttpCheck& check, UrlCheck url,
                 const SessionSettings& settings)
-        : ProbeSession(context, settings),
+        : StreamSession(context, settings),
           url_(std::move(url)),
           tls_name_(check.tls_name.empty() ? url_.virtual_host : check.tls_name) {
         request_.method(http::verb::get);

@@ -1,4 +1,4 @@
-// One attempt of one check: connects, asks, listens, or runs a program. Shell.
+// One attempt of one check: connects, asks, listens, runs a program, or reads a file. Shell.
 #pragma once
 
 #include "proxy/relay/config.hpp"
@@ -21,7 +21,7 @@ struct ProbeResult {
     } kind = Kind::Failed;
     /// For people: "connected", "status 503", "timed out after 2 s".
     std::string text{};
-    /// Set by a program: the weight that the upstream is to have.
+    /// Set by a program or a file: the weight that the upstream is to have.
     std::optional<unsigned> weight{};
 };
 
@@ -41,16 +41,20 @@ class Probe {
     virtual void cancel() = 0;
 };
 
-/// Makes what runs the program of a MISC_CHECK: the index is ProgramCheck::program.
-using ProgramProbeFactory = std::function<std::unique_ptr<Probe>(const ProgramCheck& check)>;
+/// Makes the probes that ask this host instead of the network. Empty: their checks are skipped.
+struct LocalProbes {
+    /// MISC_CHECK: the program is the one with the index ProgramCheck::program.
+    std::function<std::unique_ptr<Probe>(const ProgramCheck& check)> program{};
+    /// FILE_CHECK.
+    std::function<std::unique_ptr<Probe>(const FileCheck& check)> file{};
+};
 
 struct ProbeSettings {
     /// Where to connect.
     Endpoint target;
     /// Never used as source (I3).
     const std::vector<IpAddress>& virtual_addresses;
-    /// Empty: programs are not run, their checks are skipped.
-    const ProgramProbeFactory& programs;
+    const LocalProbes& local;
 };
 
 /// `settings` may go after this; what it refers to outlives the probe.

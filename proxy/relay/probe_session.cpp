@@ -23,6 +23,11 @@ bool is_local_trouble(const error_code& error) {
         case ENETUNREACH:
         case EHOSTUNREACH:
         case ENETDOWN:
+        // A rule of this host, or a privilege that the process lacks.
+        case EACCES:
+        case EPERM:
+        case EPROTONOSUPPORT:
+        case EAFNOSUPPORT:
             return true;
         default:
             return is_local_shortage(error);
@@ -39,33 +44,10 @@ std::string timeout_text(Milliseconds limit) {
 }  // namespace
 
 ProbeSession::ProbeSession(asio::io_context& context, const SessionSettings& settings)
-    : settings_(settings), socket_(context), timer_(context) {}
+    : settings_(settings), timer_(context) {}
 
 void ProbeSession::start(Probe::Done done) {
     done_ = std::move(done);
-    connect();
-}
-
-void ProbeSession::cancel() {
-    done_ = nullptr;
-    timer_.cancel();
-    // An error leaves nothing to do.
-    error_code ignored;
-    socket_.close(ignored);
-}
-
-boost::system::result<IpAddress> ProbeSession::choose_source() const {
-    const auto& wanted = settings_.source;
-    const auto& virtual_addresses = settings_.virtual_addresses;
-    const bool usable = wanted && wanted->is_v4() == target().address().is_v4() &&
-                        std::ranges::find(virtual_addresses, *wanted) == virtual_addresses.end();
-    if (usable) {
-        return *wanted;
-    }
-    return own_address_towards(target(), virtual_addresses);
-}
-
-void ProbeSession::connect() {
     const auto source = choose_source();
     if (!source.has_value()) {
         const bool none = source.error() == boost::system::errc::address_not_available;
@@ -80,12 +62,66 @@ void ProbeSession::connect() {
     timer_.async_wait([self = weak_from_this()](const error_code& error) {
         const auto session = self.lock();
         if (session && !error) {
-            session->fail(timeout_text(session->settings_.limit));
+            session->on_deadline(timeout_text(session->settings_.limit));
         }
     });
+    begin();
+}
+
+void ProbeSession::cancel() {
+    done_ = nullptr;
+    timer_.cancel();
+    close();
+}
+
+boost::system::result<IpAddress> ProbeSession::choose_source() const {
+    const auto& wanted = settings_.source;
+    const auto& virtual_addresses = settings_.virtual_addresses;
+    const bool usable = wanted && wanted->is_v4() == target().address().is_v4() &&
+                        std::ranges::find(virtual_addresses, *wanted) == virtual_addresses.end();
+    if (usable) {
+        return *wanted;
+    }
+    return own_address_towards(target(), virtual_addresses);
+}
+
+void ProbeSession::not_started(const error_code& error, std::string text) {
+    finish_later(is_local_trouble(error) ? ProbeResult::Kind::Skipped : ProbeResult::Kind::Failed,
+                 std::move(text));
+}
+
+void ProbeSession::finish_later(ProbeResult::Kind kind, std::string text) {
+    asio::post(timer_.get_executor(), [self = weak_from_this(), kind, text = std::move(text)] {
+        if (const auto session = self.lock()) {
+            session->finish(kind, text);
+        }
+    });
+}
+
+void ProbeSession::finish(ProbeResult::Kind kind, std::string text) {
+    if (Probe::Done done = std::exchange(done_, nullptr)) {
+        cancel();
+        done({.kind = kind, .text = std::move(text), .weight = {}});
+    }
+}
+
+error_code StreamSession::open(const IpAddress& source) {
+    auto socket = start_connect(target(), source);
+    if (!socket.has_value()) {
+        return socket.error();
+    }
+    error_code error;
+    socket_.assign(target().protocol(), socket->get(), error);
+    if (!error) {
+        static_cast<void>(socket->release());
+    }
+    return error;
+}
+
+void StreamSession::begin() {
     socket_.async_wait(
-        asio::socket_base::wait_write, [self = weak_from_this()](const error_code& wait_error) {
-            const auto session = self.lock();
+        asio::socket_base::wait_write, [weak = weak_from_this()](const error_code& wait_error) {
+            const auto session = std::static_pointer_cast<StreamSession>(weak.lock());
             // Else the deadline or cancel() was first.
             if (!session || session->ended()) {
                 return;
@@ -99,46 +135,19 @@ void ProbeSession::connect() {
         });
 }
 
-error_code ProbeSession::open(const IpAddress& source) {
-    auto socket = start_connect(target(), source);
-    if (!socket.has_value()) {
-        return socket.error();
-    }
-    error_code error;
-    socket_.assign(target().protocol(), socket->get(), error);
-    if (!error) {
-        static_cast<void>(socket->release());
-    }
-    return error;
+void StreamSession::close() {
+    // An error leaves nothing to do.
+    error_code ignored;
+    socket_.close(ignored);
 }
 
-error_code ProbeSession::connect_result() {
+error_code StreamSession::connect_result() {
     int error = 0;
     socklen_t size = sizeof error;
     if (::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size) == -1) {
         return last_error();
     }
     return {error, boost::system::system_category()};
-}
-
-void ProbeSession::not_started(const error_code& error, std::string text) {
-    finish_later(is_local_trouble(error) ? ProbeResult::Kind::Skipped : ProbeResult::Kind::Failed,
-                 std::move(text));
-}
-
-void ProbeSession::finish_later(ProbeResult::Kind kind, std::string text) {
-    asio::post(socket_.get_executor(), [self = weak_from_this(), kind, text = std::move(text)] {
-        if (const auto session = self.lock()) {
-            session->finish(kind, text);
-        }
-    });
-}
-
-void ProbeSession::finish(ProbeResult::Kind kind, std::string text) {
-    if (Probe::Done done = std::exchange(done_, nullptr)) {
-        cancel();
-        done({.kind = kind, .text = std::move(text), .weight = {}});
-    }
 }
 
 }  // namespace tandem::relay

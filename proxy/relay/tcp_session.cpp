@@ -17,10 +17,10 @@ namespace asio = boost::asio;
 
 constexpr std::size_t kMostAnswer = std::size_t{64} * 1024;
 
-class TcpSession final : public ProbeSession {
+class TcpSession final : public StreamSession {
   public:
     TcpSession(asio::io_context& context, TcpCheck check, const SessionSettings& settings)
-        : ProbeSession(context, settings), check_(std::move(check)) {}
+        : StreamSession(context, settings), check_(std::move(check)) {}
 
   private:
     std::shared_ptr<TcpSession> self() {

@@ -26,11 +26,6 @@ bool needs_counts(Algorithm algorithm) {
     return true;
 }
 
-bool sets_weight(const HealthCheckConfig& check) {
-    const auto* program = std::get_if<ProgramCheck>(&check.what);
-    return program != nullptr && program->sets_weight;
-}
-
 }  // namespace
 
 UpstreamGroup::UpstreamGroup(const ServiceConfig& config)

@@ -235,6 +235,35 @@ struct WhatPrinter {
         out << "      program " << program.program << " timeout " << seconds(program.timeout)
             << (program.sets_weight ? " dynamic" : "") << "\n";
     }
+    void operator()(const relay::SmtpCheck& smtp) const {
+        out << "      smtp helo " << smtp.helo_name << "\n";
+    }
+    void operator()(const relay::DnsCheck& dns) const {
+        out << "      dns type " << dns.type << " name " << dns.name << "\n";
+    }
+    void operator()(const relay::UdpCheck& udp) const {
+        out << "      udp payload " << hex(udp.payload);
+        if (udp.requires_reply) {
+            out << " reply " << hex(udp.reply) << " mask " << hex(udp.reply_mask) << " of "
+                << udp.min_reply_length << " to " << udp.max_reply_length;
+        }
+        out << "\n";
+    }
+    void operator()(const relay::PingCheck& /*ping*/) const { out << "      ping\n"; }
+    void operator()(const relay::FileCheck& file) const {
+        out << "      file " << file.path << " weight " << file.weight
+            << (file.reverse ? " reverse" : "") << " added to " << file.base_weight << "\n";
+    }
+    static std::string hex(const std::string& bytes) {
+        constexpr std::string_view kDigits = "0123456789abcdef";
+        std::string text;
+        for (const char byte : bytes) {
+            const auto number = static_cast<unsigned char>(byte);
+            text += kDigits[number >> 4U];
+            text += kDigits[number & 15U];
+        }
+        return text.empty() ? "-" : text;
+    }
 };
 
 void print_check(std::ostream& out, const relay::HealthCheckConfig& c) {

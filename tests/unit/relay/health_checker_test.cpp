@@ -39,7 +39,7 @@ class HealthCheckerTest : public testing::Test {
         check(endpoint, std::vector{config}, std::move(virtual_addresses));
     }
     void check(const Endpoint& endpoint, std::vector<HealthCheckConfig> checks,
-               std::vector<IpAddress> virtual_addresses = {}, ProgramProbeFactory programs = {}) {
+               std::vector<IpAddress> virtual_addresses = {}, LocalProbes local = {}) {
         auto service = Relay::service_to({endpoint});
         service.upstreams[0].checks = std::move(checks);
         HealthHandlers handlers;
@@ -55,7 +55,7 @@ class HealthCheckerTest : public testing::Test {
         };
         checker = std::make_unique<HealthChecker>(context, std::vector<ServiceConfig>{service},
                                                   std::move(virtual_addresses), std::move(handlers),
-                                                  std::move(programs));
+                                                  std::move(local));
         checker->start();
     }
     bool run_until(const std::function<bool()>& done) {
@@ -465,10 +465,11 @@ TEST_F(HealthCheckerTest, AProgramSetsTheWeightAndItsShortagesSayNothing) {
     config.what = ProgramCheck{.program = 3};
     ProbeResult says{.kind = ProbeResult::Kind::Skipped, .text = "no process", .weight = {}};
     std::size_t asked_for = 0;
-    check(upstream.endpoint(), std::vector{config}, {}, [&](const ProgramCheck& program) {
-        asked_for = program.program;
-        return std::make_unique<FakeProbe>(context, says);
-    });
+    check(upstream.endpoint(), std::vector{config}, {},
+          {.program = [&](const ProgramCheck& program) {
+              asked_for = program.program;
+              return std::make_unique<FakeProbe>(context, says);
+          }});
     context.run_for(std::chrono::milliseconds{100});
     EXPECT_EQ(asked_for, 3U);
     EXPECT_EQ(skipped, std::vector<std::string>{"service upstream0: no process"});
