@@ -1,0 +1,1 @@
+tandem_fuzz(dns_message tandem_relay_core)

@@ -1,0 +1,1 @@
+tandem_fuzz(echo_message tandem_relay_core)

@@ -1,0 +1,1 @@
+tandem_fuzz(smtp_dialogue tandem_relay_core)

@@ -1,0 +1,1 @@
+tandem_fuzz(udp_verdict tandem_relay_core)
