@@ -30,5 +30,11 @@ KeywordList tcp_check_keywords();
 KeywordList http_check_keywords();
 KeywordList url_keywords();
 KeywordList program_check_keywords();
+KeywordList smtp_check_keywords();
+/// Of host in SMTP_CHECK.
+KeywordList smtp_host_keywords();
+KeywordList dns_check_keywords();
+KeywordList udp_check_keywords();
+KeywordList file_check_keywords();
 
 }  // namespace tandem::config

@@ -498,6 +498,26 @@ KeywordList program_check_keywords() {
     return list_keywords(kProgramKeywords);
 }
 
+KeywordList smtp_check_keywords() {
+    return list_keywords(kSmtpKeywords);
+}
+
+KeywordList smtp_host_keywords() {
+    return list_keywords(kSmtpHostKeywords, kSmtpHostUnused);
+}
+
+KeywordList dns_check_keywords() {
+    return list_keywords(kDnsKeywords);
+}
+
+KeywordList udp_check_keywords() {
+    return list_keywords(kUdpKeywords);
+}
+
+KeywordList file_check_keywords() {
+    return list_keywords(kFileKeywords, kFileUnused);
+}
+
 void read_host(std::string& host, const Value& value) {
     if (!is_plain(value.word)) {
         value.reporter.error(value.at,

@@ -59,9 +59,41 @@ constexpr KeywordText kProgram[] = {
     {"user", "USER [GROUP]", "script_user", "Who runs it."},
 };
 
+constexpr KeywordText kSmtp[] = {
+    {"helo_name", "NAME", "the node's address in brackets", "What HELO says."},
+    {"host", "{ ... }", "the server itself", "Another place to ask; each is a check of its own."},
+};
+
+constexpr KeywordText kSmtpHost[] = {
+    {"connect_timeout", "", "as in the check", "For the whole exchange."},
+    {"connect_ip", "", "the server's", "Where to connect instead."},
+    {"connect_port", "", "the server's", "Where to connect instead."},
+    {"bindto", "", "as in the check", "Which of the node's own addresses to connect from."},
+};
+
+constexpr KeywordText kDns[] = {
+    {"type", "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "SOA", "Type of the question."},
+    {"name", "NAME", ".", "What is asked for."},
+};
+
+constexpr KeywordText kUdp[] = {
+    {"payload", "HEX...", "random bytes", "What is sent."},
+    {"require_reply", "[HEX...]", "off", "An answer must come and begin so; x is any digit."},
+    {"min_reply_length", "", "0", "Bytes that the answer has at least."},
+    {"max_reply_length", "", "255", "Bytes that the answer has at most."},
+};
+
+constexpr KeywordText kFile[] = {
+    {"track_file", "NAME", "", "Whose number counts. Required."},
+    {"weight", "NUMBER [reverse]", "that of the track_file",
+     "The number times this is added to the server's weight. 0: any number but 0 takes it down."},
+};
+
 constexpr BlockText kBlocks[] = {
-    {"checks", kCommon}, {"TCP_CHECK", kTcp},      {"HTTP_GET, SSL_GET", kHttp},
-    {"url", kUrl},       {"MISC_CHECK", kProgram},
+    {"checks", kCommon},   {"TCP_CHECK", kTcp},      {"HTTP_GET, SSL_GET", kHttp},
+    {"url", kUrl},         {"MISC_CHECK", kProgram}, {"SMTP_CHECK", kSmtp},
+    {"host", kSmtpHost},   {"DNS_CHECK", kDns},      {"UDP_CHECK", kUdp},
+    {"FILE_CHECK", kFile},
 };
 
 }  // namespace

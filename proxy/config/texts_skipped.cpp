@@ -14,12 +14,6 @@ constexpr KeywordText noted(std::string_view name, std::string_view text) {
     return {name, "", "", text, Origin::Keepalived, Standing::Noted};
 }
 
-constexpr KeywordText kSmtp[] = {noted("helo_name", kCheck), noted("host", kCheck)};
-constexpr KeywordText kDns[] = {noted("type", kCheck), noted("name", kCheck)};
-constexpr KeywordText kUdp[] = {noted("payload", kCheck), noted("require_reply", kCheck),
-                                noted("min_reply_length", kCheck),
-                                noted("max_reply_length", kCheck)};
-constexpr KeywordText kFile[] = {noted("track_file", kCheck), noted("weight", kCheck)};
 constexpr KeywordText kBfdCheck[] = {noted("name", kCheck)};
 constexpr KeywordText kBfdInstance[] = {
     noted("neighbor_ip", kBfd), noted("source_ip", kBfd), noted("min_rx", kBfd),
@@ -33,10 +27,10 @@ constexpr KeywordText kSsl[] = {noted("password", kTls), noted("ca", kTls),
                                 noted("certificate", kTls), noted("key", kTls)};
 
 constexpr BlockText kBlocks[] = {
-    {"SMTP_CHECK", kSmtp},      {"DNS_CHECK", kDns},
-    {"UDP_CHECK", kUdp},        {"FILE_CHECK", kFile},
-    {"BFD_CHECK", kBfdCheck},   {"bfd_instance", kBfdInstance},
-    {"garp_group", kGarpGroup}, {"SSL", kSsl},
+    {"BFD_CHECK", kBfdCheck},
+    {"bfd_instance", kBfdInstance},
+    {"garp_group", kGarpGroup},
+    {"SSL", kSsl},
 };
 
 }  // namespace

@@ -209,7 +209,8 @@ const std::map<std::string, std::string> kHonoured{
      "connect_timeout delay_before_retry delay_loop persistence_granularity persistence_timeout "
      "quorum retry virtualhost warmup weight lvs_sched"},
     {"real_server",
-     "TCP_CHECK connect_timeout delay_before_retry delay_loop retry uthreshold virtualhost warmup "
+     "TCP_CHECK SMTP_CHECK DNS_CHECK UDP_CHECK PING_CHECK FILE_CHECK connect_timeout "
+     "delay_before_retry delay_loop retry uthreshold virtualhost warmup "
      "weight"},
     {"TCP_CHECK", "connect_port connect_timeout delay_before_retry delay_loop retry warmup"},
     {"HTTP_GET",
@@ -221,10 +222,15 @@ const std::map<std::string, std::string> kHonoured{
     {"MISC_CHECK",
      "connect_port connect_timeout delay_before_retry delay_loop misc_path misc_timeout retry user "
      "warmup"},
-    {"SMTP_CHECK", "connect_port connect_timeout delay_before_retry delay_loop retry warmup"},
-    {"DNS_CHECK", "connect_port connect_timeout delay_before_retry delay_loop retry warmup"},
-    {"UDP_CHECK", "connect_port connect_timeout delay_before_retry delay_loop retry warmup"},
+    {"SMTP_CHECK",
+     "connect_port connect_timeout delay_before_retry delay_loop retry warmup helo_name host"},
+    {"DNS_CHECK",
+     "connect_port connect_timeout delay_before_retry delay_loop retry warmup name type"},
+    {"UDP_CHECK",
+     "connect_port connect_timeout delay_before_retry delay_loop retry warmup payload "
+     "require_reply min_reply_length max_reply_length"},
     {"PING_CHECK", "connect_port connect_timeout delay_before_retry delay_loop retry warmup"},
+    {"FILE_CHECK", "track_file weight"},
     {"url", "regex regex_max_offset regex_min_offset virtualhost"},
     {"vrrp_sync_group",
      "notify notify_backup notify_fault notify_master notify_stop sync_group_tracking_weight "
