@@ -164,6 +164,7 @@ class VipManager::Impl : public std::enable_shared_from_this<Impl> {
     Group& add_group(AddressGroup config);
     void change_group(Group& group, AddressGroup config);
     void take_off_what_is_no_more(Group& group, const AddressGroup& wanted);
+    void keep_on(Group& group, std::size_t position);
     void put_on(Group& group, const std::vector<std::size_t>& positions);
     void use_schedule(Group& group, const AddressGroup& before);
     void watch_interfaces(const std::vector<std::string>& names);

@@ -139,11 +139,27 @@ void VipManager::Impl::change_group(Group& group, AddressGroup config) {
         }
     }
     if (group.acquired) {
+        const bool some_gone = std::ranges::any_of(moves, [](const auto& to) { return !to; });
+        for (std::size_t i = 0; some_gone && i < size; ++i) {
+            if (std::ranges::find(added, i) == added.end()) {
+                keep_on(group, i);
+            }
+        }
         put_on(group, added);
         if (group.config.routes != before.routes) {
             add_routes(group);
         }
         use_schedule(group, before);
+    }
+}
+
+/// With the first address of a network the kernel takes off the others of it, unless
+/// promote_secondaries is set: they are put back before anybody misses them.
+void VipManager::Impl::keep_on(Group& group, std::size_t position) {
+    const Link* link = tables_.find_link(group.config.addresses[position].interface);
+    if (group.own[position] == 0 && link != nullptr && link->up &&
+        add(group, position, link->index).error) {
+        reconcile_after(kRetryDelay);
     }
 }
 

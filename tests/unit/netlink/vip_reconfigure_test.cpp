@@ -51,6 +51,16 @@ TEST_F(VipReconfigureTest, WhatIsAsItWasIsNotTouched) {
     EXPECT_EQ(before, lifetime());
 }
 
+TEST_F(VipReconfigureTest, TheOthersOfANetworkStayWhenItsFirstAddressGoes) {
+    start_active(group({vip("203.0.113.100", 24), vip("203.0.113.101", 24)}));
+    ASSERT_FALSE(manager_->reconfigure({group({vip("203.0.113.101", 24)})}, {}));
+    EXPECT_FALSE(is_on("203.0.113.100"));
+    EXPECT_TRUE(is_on("203.0.113.101"));
+    run_for(200ms);
+    EXPECT_TRUE(is_on("203.0.113.101"));
+    EXPECT_THAT(notices_, testing::IsEmpty());
+}
+
 TEST_F(VipReconfigureTest, GroupsComeAndGo) {
     start_active(group({vip("198.51.100.100", 32)}));
     ASSERT_FALSE(manager_->reconfigure({group({vip("198.51.100.101", 32)}, "mail")}, {}));
