@@ -29,6 +29,15 @@ Step hear(std::uint8_t priority) {
     };
 }
 
+/// A configuration that a reload brings: alone with another interval, or in a group.
+InstanceConfig reloaded(bool in_sync_group) {
+    InstanceConfig config = make_config(100);
+    config.in_sync_group = in_sync_group;
+    config.preempt = !in_sync_group;
+    config.advertisement_interval = in_sync_group ? 1s : 200ms;
+    return config;
+}
+
 /// Every event; results of address operations only when one is in flight, as a shell would.
 std::vector<Step> all_steps() {
     return {
@@ -81,6 +90,8 @@ std::vector<Step> all_steps() {
         [](WatchedElector& w) { return w.elector.on_priority(210, w.now); },
         [](WatchedElector& w) { return w.elector.on_group_claim(w.now); },
         [](WatchedElector& w) { return w.elector.on_group_release(w.now); },
+        [](WatchedElector& w) { return w.elector.on_reconfigure(reloaded(false), w.now); },
+        [](WatchedElector& w) { return w.elector.on_reconfigure(reloaded(true), w.now); },
     };
 }
 
